@@ -1,0 +1,1 @@
+"""Rendering: stored notebooks to a website, a PDF and an EPUB."""
