@@ -1,0 +1,101 @@
+"""Each row of the audit passes a sound chapter and names what a poor one lacks."""
+
+from __future__ import annotations
+
+import pytest
+
+from press import audit
+from tests.conftest import FRONT, code, text
+
+FIGURE = '#| label: fig-one\n#| fig-cap: "The error halves with each step."\n' \
+         '#| fig-alt: "A line falls from one to nearly zero over ten steps of training."\nplot()'
+
+
+def row(book, name: str) -> list[str]:
+    return list(audit.ROWS[name](audit.Subject(book, book.chapters["part/one"])))
+
+
+def drawn(source: str = FIGURE, findings: tuple = ()) -> object:
+    cell = code(source, "draw")
+    cell.outputs = [{"output_type": "display_data", "metadata": {}, "data": {
+        audit.FIGURE_MIME: {"findings": [{"rule": rule, "message": "m"} for rule in findings]}}}]
+    return cell
+
+
+@pytest.mark.parametrize(("front", "reason"), [
+    (FRONT.replace('  - {id: judge, text: "Judge it.", lines: [X02]}\n', ""), "2 outcomes"),
+    (FRONT.replace("X01", "Q01"), "Q01 is not in syllabus.yml"),
+    (FRONT.replace("X01", "X02"), "X01 names this chapter"),
+    (FRONT.replace('prerequisites: ["Nothing"]', "prerequisites: []"), "no prerequisites"),
+    (FRONT, "no running time"),
+])
+def test_outcomes_are_few_tied_to_the_syllabus_and_timed(small_book, front, reason):
+    assert any(reason in fault for fault in row(small_book(front=front), "outcomes"))
+
+
+@pytest.mark.parametrize(("cells", "reason"), [
+    ([text("It can be shown that x.", "a")], "It can be shown"),
+    ([text("::: {.check}\nx\n:::", "a"), text("more", "b")], "no code cell after it"),
+    ([text("$$x$$", "a")], "no equation is numbered"),
+    ([text("::: {#thm-one}\n## T\nx\n:::", "a")], "1 theorems and lemmas, 0 proofs"),
+    ([text("prose", "a")], "no result is checked"),
+])
+def test_derivations_are_numbered_proved_and_checked(small_book, cells, reason):
+    assert any(reason in fault for fault in row(small_book(*cells), "derivations"))
+
+
+def test_a_sound_derivation_has_no_fault(small_book):
+    cells = [text("$$x$$ {#eq-one}", "a"), text("::: {.check}\nx\n:::", "b"), code("assert 1", "c")]
+    assert row(small_book(*cells), "derivations") == []
+
+
+@pytest.mark.parametrize(("module", "reason"), [
+    ("def f(x: int) -> int:\n    return x", "f has no docstring"),
+    ('def f(x):\n    "Doc."\n    return x', "f is not fully typed"),
+    ('def f() -> None:\n    "Doc."\n' + "    a = 1\n" * 30, "functions: median 30"),
+])
+def test_exported_code_is_short_typed_and_documented(small_book, module, reason):
+    book = small_book(code("#| default_exp: one", "exp"))
+    (book.root / "dlbook/one.py").write_text(module)
+    assert any(reason in fault for fault in row(book, "code"))
+
+
+def test_code_that_stands_in_another_module_is_a_fault(small_book):
+    book = small_book(code("#| default_exp: one", "exp"))
+    for name in ("one", "two"):
+        (book.root / f"dlbook/{name}.py").write_text('def f() -> None:\n    "Doc."\n')
+    assert row(book, "code") == ["f stands in two.py too; import it"]
+
+
+@pytest.mark.parametrize(("cell", "reason"), [
+    (code(FIGURE, "draw"), "audit is missing"),
+    (drawn(findings=("contrast",)), "contrast: m"),
+    (drawn(FIGURE.replace("The error halves with each step.", "Error")), "caption"),
+    (drawn(FIGURE.replace("A line falls from one to nearly zero over ten steps of training.", "plot")), "alt text"),
+])
+def test_a_figure_has_a_finding_a_description_and_a_clean_audit(small_book, cell, reason):
+    assert any(reason in fault for fault in row(small_book(cell), "figures"))
+
+
+def test_a_waived_rule_is_no_fault(small_book):
+    waived = drawn('#| waive: "contrast: the pale marks are the point"\n' + FIGURE, ("contrast",))
+    assert not any("contrast" in fault for fault in row(small_book(waived), "figures"))
+
+
+def test_missing_exercises_and_quiz_are_faults(small_book):
+    book = small_book()
+    assert row(book, "exercises") == ["there are no exercises"] and row(book, "quiz") == ["there is no quiz"]
+
+
+def test_a_source_without_address_is_a_fault(small_book):
+    book = small_book(text("As [@a1] says.", "a"))
+    (book.root / "references.bib").write_text("@book{a1, author={A, B}, title={T}, year=2000}")
+    assert "@a1 has neither DOI nor address" in row(book, "sources")
+
+
+@pytest.mark.parametrize(("seconds", "memory", "faults"), [(59, 100, 0), (61, 100, 1), (61, 5000, 2)])
+def test_time_and_memory_have_a_budget(small_book, seconds, memory, faults):
+    book = small_book()
+    subject = audit.Subject(book, book.chapters["part/one"])
+    subject.record = {"profile": "quick", "device": "cpu", "seconds": seconds, "memory_mb": memory}
+    assert len(list(audit.budget(subject))) == faults

@@ -1,0 +1,106 @@
+"""The quiz source is typed, its keys are recomputed, and what harms a question is refused with file and reason."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+
+from press import quiz
+from press.book import BookError
+
+SINGLE = {"id": "one-single", "kind": "single", "outcome": "derive", "lines": ["X01"], "difficulty": 1,
+          "conceptual": True, "section": "sec-one", "prompt": "Which holds?", "explanation": "Because.",
+          "options": [{"text": "This is it", "right": True, "feedback": "Yes."},
+                      {"text": "Something else, longer", "feedback": "Mixes up a and b."},
+                      {"text": "A third thing", "feedback": "Forgets the sign."}]}
+NUMBER = {"id": "one-number", "kind": "number", "outcome": "build", "difficulty": 2, "conceptual": False,
+          "section": "sec-one", "prompt": "How many?", "explanation": "Count.", "answer": 6, "tolerance": 0.01,
+          "compute": "np.arange(4).sum()",
+          "wrong": [{"answer": 10, "feedback": "Counts from one."}, {"answer": 4, "feedback": "Counts the items."}]}
+OUTPUT = {"id": "one-output", "kind": "output", "outcome": "build", "difficulty": 1, "conceptual": False,
+          "section": "sec-one", "prompt": "What appears?", "explanation": "It joins.", "code": "print('a' * 3)",
+          "answer": "aaa", "wrong": [{"answer": "a3", "feedback": "Reads it as text."},
+                                     {"answer": "3", "feedback": "Reads it as a length."}]}
+
+
+def written(book, *questions) -> None:
+    path = book.chapters["part/one"].quiz
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"chapter": "part/one", "questions": list(questions)}))
+
+
+def faults(book, *questions) -> str:
+    written(book, *questions)
+    return "\n".join(map(str, quiz.check(book)))
+
+
+def changed(question: dict, **changes) -> dict:
+    return copy.deepcopy(question) | changes
+
+
+def test_a_sound_quiz_has_no_fault(small_book):
+    assert faults(small_book(), SINGLE, NUMBER, OUTPUT) == ""
+
+
+@pytest.mark.parametrize(("question", "reason"), [
+    (changed(NUMBER, compute="np.arange(5).sum()"), "compute gives 10"),
+    (changed(OUTPUT, answer="aa"), "the code prints 'aaa'"),
+    (changed(OUTPUT, code="print(1/0)"), "ZeroDivisionError"),
+    (changed(NUMBER, outcome="fly"), "outcome 'fly'"),
+    (changed(NUMBER, section="sec-two"), "section 'sec-two'"),
+    (changed(NUMBER, lines=["Z99"]), "line 'Z99'"),
+    (changed(NUMBER, prompt="Which is not a cat?"), "negation"),
+    (changed(SINGLE, prompt="Why is the first option right?"), "position"),
+    (changed(NUMBER, wrong=[{"answer": 6.001, "feedback": "a"}, {"answer": 1, "feedback": "b"}]), "accepted as right"),
+])
+def test_a_fault_is_named_with_its_question(small_book, question, reason):
+    found = faults(small_book(), question)
+    assert reason in found and question["id"] in found and "quizzes/part/one.yml" in found
+
+
+@pytest.mark.parametrize(("change", "reason"), [
+    ({"options": [o | {"right": True} for o in SINGLE["options"]]}, "3 options are right"),
+    ({"options": [o | {"right": False} for o in SINGLE["options"]]}, "0 options are right"),
+    ({"options": [{"text": "x", "right": True}, *SINGLE["options"][1:]]}, "feedback"),
+    ({"options": [SINGLE["options"][0], *[SINGLE["options"][1]] * 2]}, "read the same"),
+    ({"kind": "essay"}, "essay"),
+    ({"hint": "no such field"}, "hint"),
+])
+def test_a_malformed_question_is_refused_with_file_question_and_reason(small_book, change, reason):
+    book = small_book()
+    written(book, changed(SINGLE, **change))
+    with pytest.raises(BookError, match="one.yml, question one-single") as error:
+        quiz.load(book.chapters["part/one"].quiz)
+    assert reason in str(error.value)
+
+
+def test_an_id_used_twice_is_refused(small_book):
+    assert "unique in the book" in faults(small_book(), SINGLE, SINGLE)
+
+
+def test_a_quiz_whose_longest_option_is_always_right_is_refused(small_book):
+    long = [changed(SINGLE, id=f"one-{i}", options=[SINGLE["options"][0] | {"text": "the longest of the options here"},
+                                                     *SINGLE["options"][1:]]) for i in range(4)]
+    assert "longest option" in faults(small_book(), *long)
+
+
+def test_yaml_that_does_not_parse_is_one_sentence(small_book):
+    path = small_book().chapters["part/one"].quiz
+    path.parent.mkdir(parents=True)
+    path.write_text("questions: [unclosed")
+    with pytest.raises(BookError, match="not readable as YAML"):
+        quiz.load(path)
+
+
+def test_every_form_of_a_question_shows_prompt_answer_and_each_feedback(small_book):
+    written(small_book_ := small_book(), SINGLE, NUMBER, OUTPUT)
+    shown = quiz.markdown(quiz.load(small_book_.chapters["part/one"].quiz))
+    for expected in ("Which holds?", "Mixes up a and b.", "Counts from one.", "print('a' * 3)", "`aaa`", "@sec-one"):
+        assert expected in shown
+
+
+@pytest.mark.parametrize(("given", "same"), [("(64, 10)", "( 64,10 )"), ("−3", "-3"), ("Hinge  Loss", "hinge loss")])
+def test_short_answers_are_compared_without_regard_to_spacing_case_and_minus_sign(given, same):
+    assert quiz.normal(given) == quiz.normal(same)
