@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from nbformat.v4 import new_output
 
 from press import audit
 from tests.conftest import FRONT, code, text
@@ -17,8 +18,8 @@ def row(book, name: str) -> list[str]:
 
 def drawn(source: str = FIGURE, findings: tuple = ()) -> object:
     cell = code(source, "draw")
-    cell.outputs = [{"output_type": "display_data", "metadata": {}, "data": {
-        audit.FIGURE_MIME: {"findings": [{"rule": rule, "message": "m"} for rule in findings]}}}]
+    data = {audit.FIGURE_MIME: {"findings": [{"rule": rule, "message": "m"} for rule in findings]}}
+    cell.outputs = [new_output("display_data", data)]
     return cell
 
 
