@@ -1,12 +1,12 @@
 /** Tabs after the WAI-ARIA pattern. Without script every panel is shown, one after another, under its name. */
 
-/** `<dl-tabs>`: each `<section aria-label="name">` inside becomes a panel. */
+/** `<dl-tabs>`: each `.tab-panel` inside becomes a panel, named by the `.tab-title` that leads it. */
 class Tabs extends HTMLElement {
   static count = 0;
 
   connectedCallback() {
     /** @type {HTMLElement[]} */
-    this.panels = [...this.querySelectorAll(":scope > section")].map((panel) => /** @type {HTMLElement} */ (panel));
+    this.panels = [...this.querySelectorAll(":scope > .tab-panel")].map((panel) => /** @type {HTMLElement} */ (panel));
     if (!this.panels.length || this.list) return;
     this.list = document.createElement("div");
     this.list.className = "tab-list";
@@ -23,16 +23,16 @@ class Tabs extends HTMLElement {
    * @returns {HTMLButtonElement} its tab
    */
   tab(panel) {
-    const id = `tab-${++Tabs.count}`, button = document.createElement("button");
-    Object.assign(button, { type: "button", id, textContent: panel.getAttribute("aria-label") });
+    const id = `tab-${++Tabs.count}`, title = panel.querySelector(".tab-title"), button = document.createElement("button");
+    Object.assign(button, { type: "button", id });
+    button.append(...(title?.childNodes || [`${Tabs.count}`]));
     button.setAttribute("role", "tab");
     panel.id ||= `${id}-panel`;
     button.setAttribute("aria-controls", panel.id);
     panel.setAttribute("role", "tabpanel");
-    panel.removeAttribute("aria-label");
     panel.setAttribute("aria-labelledby", id);
     panel.tabIndex = 0;
-    panel.querySelector(":scope > .tab-title")?.remove();
+    title?.closest("p")?.remove();
     button.addEventListener("click", () => this.select(this.tabs.indexOf(button)));
     return button;
   }
