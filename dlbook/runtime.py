@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 # %% ../chapters/appendix/environment.ipynb #device
 def device(name: str | None = None) -> torch.device:
-    """The device that a chapter computes on: name, else $DLBOOK_DEVICE, else a CUDA GPU where there is one, else the CPU.
+    """The device that a chapter computes on: name, else $DLBOOK_DEVICE, else a CUDA GPU where there is one, else CPU.
 
     name: "cpu", "cuda", "cuda:1" or "mps". Raises ValueError for another name or a device that this machine lacks.
     """
@@ -120,7 +120,7 @@ PACKAGES = ("dlbook", "torch", "torchvision", "numpy", "scipy", "pandas", "sciki
 def versions(*names: str) -> dict[str, str]:
     """The installed versions of Python and of the named packages (the book's own list by default), without local parts.
 
-    "2.13.0+cpu" and "2.13.0+cu130" both count as 2.13.0: the device is recorded apart. Packages not installed are left out.
+    "2.13.0+cpu" and "2.13.0+cu130" both count as 2.13.0: the device is recorded apart. Absent packages are left out.
     """
     found = {"python": platform.python_version()}
     for name in names or PACKAGES:

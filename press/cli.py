@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -21,6 +23,9 @@ Chapters = Annotated[list[str] | None, typer.Argument(metavar="[CHAPTER]…", he
 
 quiz_app = typer.Typer(no_args_is_help=True, help="Check the questions.")
 app.add_typer(quiz_app, name="quiz")
+data_app = typer.Typer(no_args_is_help=True, help="The data sets: where each came from, and whether its bytes are right.")
+app.add_typer(data_app, name="data")
+DataSets = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Names of data sets; all if none.")]
 
 
 @app.command()
@@ -29,6 +34,26 @@ def build(engine: Annotated[str, typer.Option(help="auto, quarto or pandoc")] = 
     """Export, compile, split, execute what changed, render."""
     from press.build import build
     build(model.load(), engine, tuple(to.split(",")), console)
+
+
+@app.command()
+def execute(chapters: Chapters = None,
+            profile: Annotated[str | None, typer.Option(help="quick or full")] = None,
+            device: Annotated[str | None, typer.Option(help="cpu or cuda; the GPU where there is one")] = None,
+            jobs: Annotated[int | None, typer.Option(help="Chapters at a time; each gets its share of the cores.")] = None,
+            everything: Annotated[bool, typer.Option("--all", help="Run chapters that have not changed too.")] = False,
+            shard: Annotated[str | None, typer.Option(metavar="I/N", help="Run the i-th of n parts.")] = None,
+            cell_timeout: Annotated[float | None, typer.Option(help="Seconds for one cell, 0: no limit.")] = None,
+            chapter_timeout: Annotated[float | None, typer.Option(help="Seconds for a chapter, 0: no limit.")] = None,
+            memory: Annotated[float | None, typer.Option(help="MB for a chapter's processes, 0: no limit.")] = None,
+            ) -> None:
+    """Run the chapters whose stored outputs are no longer true; exit status 1 where one fails."""
+    from press import execute as executing
+    book = model.load()
+    results = executing.execute(book, book.select(chapters or []), profile, device, jobs, everything, shard,
+                                cell_timeout, chapter_timeout, memory, console)
+    if not all(result.ok for result in results):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -62,6 +87,53 @@ def quiz_schema() -> None:
 
     from press import quiz
     print(json.dumps(quiz.schema(), indent=1))
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Show every data set of the book, who made it, on what terms, and where this machine has it."""
+    from dlbook import data
+    table = Table("name", "made by", "terms", "MB", "here")
+    table.columns[0].no_wrap = table.columns[4].no_wrap = True
+    with _data_errors():
+        for e in data.catalogue():
+            table.add_row(e.name, e.origin, e.terms, f"{e.size / 1e6:.2f}" if e.size else "", e.place)
+    console.print(table)
+
+
+@data_app.command("fetch")
+def data_fetch(names: DataSets = None) -> None:
+    """Download what is not on this machine yet, resume what was broken off, verify all of it."""
+    from rich.progress import Progress
+
+    from dlbook import data
+    with _data_errors(), Progress(console=console) as progress:
+        for name in names or data.REGISTRY:
+            task = progress.add_task(name, total=None)
+            data.fetch(name, lambda done, size, task=task: progress.update(task, completed=done, total=size))
+            progress.update(task, completed=1, total=1)
+
+
+@data_app.command("verify")
+def data_verify(names: DataSets = None) -> None:
+    """Hash the files again; exit status 1 where one is wrong, or a data set that you named is not here."""
+    from dlbook import data
+    with _data_errors():
+        found = [row for name in names or data.REGISTRY for row in data.verify(name)]
+    for path, verdict in found:
+        console.print(f"{path}  {verdict}", markup=False, highlight=False, soft_wrap=True)
+    passed = {data.SOUND} if names else {data.SOUND, data.ABSENT}
+    if not {verdict for _, verdict in found} <= passed:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _data_errors() -> Iterator[None]:
+    from dlbook.data import DataError
+    try:
+        yield
+    except DataError as error:
+        raise BookError(str(error)) from None
 
 
 def main() -> None:
