@@ -1,0 +1,229 @@
+"""The second pass for html: an AST with its numbers becomes the page's body, checked and tidied."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree
+from lxml import html as lxml_html
+
+from press.book import Book, Problem
+from press.files import write_if_changed
+from press.render import pandoc
+from press.render.pages import Page, Prepared, Prepared_book, digest, tools_key
+from press.render.references import References
+
+LINE_ANCHOR = re.compile(r'<a href="#cb\d+-\d+" aria-hidden="true" tabindex="-1"></a>')
+LINE_ID = re.compile(r'<span id="cb\d+-\d+">')
+BLOCK_ID = re.compile(r' id="cb\d+"')
+TABLE = re.compile(r"<table\b.*?</table>", re.S)
+SOURCES = (".ipynb", ".qmd")
+
+
+@dataclass
+class Body:
+    """A page's html: headings {id, level, number, html, text}, sections for the search {id, section, text}, its ids."""
+
+    html: str
+    headings: list[dict[str, Any]]
+    description: str
+    ids: list[str]
+    sections: list[dict[str, str]]
+
+
+def make(book: Book, item: Prepared, every: Prepared_book, references: References) -> tuple[Body, list[Problem], bool]:
+    """The page's body, its problems, and whether it was made anew (else it was still true)."""
+    uses = _uses(item, every, references)
+    refs = json.dumps(uses, ensure_ascii=False, sort_keys=True)
+    key = digest(item.key, refs, tools_key(book), references.entries if item.page.kind == "references" else "")
+    store = book.build / "html" / f"{item.page.id}.json"
+    try:
+        stored = json.loads(store.read_text(encoding="utf-8"))
+        if stored.pop("key") == key:
+            return Body(**stored), [], False
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    body, problems = _second_pass(book, item, refs, references)
+    if not problems:
+        write_if_changed(store, json.dumps({"key": key} | vars(body), ensure_ascii=False))
+    return body, problems, True
+
+
+def _uses(item: Prepared, every: Prepared_book, references: References) -> dict[str, Any]:
+    """Only what this page refers to, so that a change elsewhere leaves it alone."""
+    page = item.page
+    ids = {use["id"] for use in item.side["cites"]}
+    labels = {i: {"text": every.labels[i]["text"], "number": every.labels[i]["number"],
+                  "url": _label_url(page, every.labels[i]["url"])} for i in ids & every.labels.keys()}
+    return {"html": True, "labels": labels, "cites": {i: references.names[i] for i in ids & references.names.keys()},
+            "pages": _page_links(item, every), "bibliography": relative(page, "references.html")}
+
+
+def _label_url(page: Page, url: str) -> str:
+    path, _, anchor = url.partition("#")
+    return f"#{anchor}" if path == page.url else f"{relative(page, path)}#{anchor}"
+
+
+def _page_links(item: Prepared, every: Prepared_book) -> dict[str, str]:
+    """The source files that the page links to, as written there → the page's address."""
+    urls = {other.page.name: other.page.url for other in every.pages}
+    found = {}
+    for link in item.side["links"]:
+        path = link["url"].partition("#")[0]
+        target = resolve(item.page, path)
+        if path.endswith(SOURCES) and target in urls:
+            found[path] = relative(item.page, urls[target])
+    return found
+
+
+def relative(page: Page, url: str) -> str:
+    """An address relative to the site's root, as seen from the page."""
+    return posixpath.relpath(url, posixpath.dirname(page.url) or ".")
+
+
+def resolve(page: Page, path: str) -> str:
+    """An address as written on the page, relative to the site's root; "" is the page itself."""
+    folder = posixpath.dirname(page.url)
+    return posixpath.normpath(posixpath.join(folder, unquote(path))) if path else page.url
+
+
+def _second_pass(book: Book, item: Prepared, refs: str, references: References) -> tuple[Body, list[Problem]]:
+    folder = book.build / "html" / item.page.id
+    side, uses = (folder.with_name(f"{folder.name}.{name}") for name in ("side", "refs"))
+    uses.parent.mkdir(parents=True, exist_ok=True)
+    uses.write_text(refs, encoding="utf-8")
+    out, complaints = pandoc.run(_arguments(book), item.ast, book.root, {"dl-refs": str(uses), "dl-side": str(side)})
+    uses.unlink()
+    problems = [Problem(item.page.name, c.message, c.cell or _cell_of(item, c.message)) for c in complaints]
+    if not side.is_file():
+        return Body("", [], "", [], []), problems
+    record = json.loads(side.read_text(encoding="utf-8"))
+    side.unlink()
+    return _tidy(out, record, references.entries if item.page.kind == "references" else None), problems
+
+
+def _arguments(book: Book) -> list[str]:
+    return ["--from", "json", "--to", "html5", "--mathml", "--section-divs", "--wrap=none",
+            f"--lua-filter={book.root / 'filters' / 'embedded.lua'}"]
+
+
+def _cell_of(item: Prepared, message: str) -> str | None:
+    """The cell whose formula a warning of the MathML writer quotes."""
+    quoted = re.search(r"TeX math (.+?),? rendering", message, re.S)
+    wanted = "".join(quoted[1].split()) if quoted else ""
+    here = None
+    for part in re.finditer(r'\["dl-mark"\],\[\["cell","([^"]+)"\]\]|"t":"Math","c":\[\{"t":"\w+"\},("(?:[^"\\]|\\.)*")',
+                            item.ast):
+        here = part[1] or here
+        if part[2] and wanted and "".join(json.loads(part[2]).split()) == wanted:
+            return here
+    return None
+
+
+# ---- tidying --------------------------------------------------------------------------------------------------------
+
+
+def _tidy(out: str, record: dict[str, Any], entries: str | None) -> Body:
+    """Lighter code listings, tables that say what their header cells head, the bibliography in its place."""
+    text = LINE_ID.sub("<span>", LINE_ANCHOR.sub("", out))
+    text = BLOCK_ID.sub("", text)
+    text = TABLE.sub(lambda match: accessible(match[0]), text)
+    if entries is not None:
+        text = re.sub(r'<div id="refs"[^>]*>\s*</div>', lambda _: entries, text)
+    root = lxml_html.fromstring(f"<main>{text}</main>")
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    return Body(text, record["headings"], _short(record["description"]), ids, _sections(root, record["headings"]))
+
+
+def accessible(table: str) -> str:
+    """Header cells with a scope, empty ones as plain cells, in a region that scrolls by keyboard."""
+    head, cut, rest = table.partition("</thead>")
+    if cut:
+        head = re.sub(r"<th\b(?![^>]*scope)(?=[^>]*>)", '<th scope="col"', head)
+        head = re.sub(r"<th scope=\"col\"([^>]*)>\s*</th>", r"<td\1></td>", head)
+    rest = rest if cut else head
+    rest = re.sub(r"<th\b(?![^>]*scope)", '<th scope="row"', rest)
+    caption = re.search(r"<caption[^>]*>(.*?)</caption>", table, re.S)
+    name = _plain(caption[1]) if caption else "Table"
+    whole = head + cut + rest if cut else rest
+    return f'<div class="table-wide" tabindex="0" role="region" aria-label="{name}">{whole}</div>'
+
+
+def _plain(markup: str) -> str:
+    text = " ".join(re.sub(r"<annotation\b.*?</annotation>|<[^>]+>", "", markup, flags=re.S).split())
+    return text.replace('"', "&quot;")
+
+
+def _short(text: str, limit: int = 160) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[:limit].rpartition(" ")[0] + "…"
+
+
+SKIPPED = {"annotation", "script", "style", "summary"}
+
+
+def _sections(root: etree._Element, headings: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
+    """The page's text by section, for the search over file://."""
+    titles = {heading["id"]: heading["text"] for heading in headings}
+    parts: dict[str, list[str]] = {"": []}
+    here = ""
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        if event == "start":
+            if element.get("id") in titles:
+                here = element.get("id")
+                parts.setdefault(here, [])
+            if element.tag not in SKIPPED and element.text:
+                parts[here].append(element.text)
+        elif element.tail:
+            parts[here].append(element.tail)
+    texts = {name: " ".join("".join(chunk).split()) for name, chunk in parts.items()}
+    return [{"id": name, "section": titles.get(name, ""), "text": text} for name, text in texts.items() if text]
+
+
+# ---- links ----------------------------------------------------------------------------------------------------------
+
+
+def check_links(made: Iterable[Prepared], anchors: dict[str, set[str]], files: set[str]) -> list[Problem]:
+    """Every link and picture of a page leads to a page, an anchor or a file of the site.
+
+    anchors: address of each page → its ids. files: what else the site holds, relative to its root.
+    """
+    every = list(made)
+    sources = {item.page.name: item.page.url for item in every}
+    problems = []
+    for item in every:
+        for link in item.side["links"]:
+            if message := _link_fault(item.page, link, anchors, sources, files):
+                problems.append(Problem(item.page.name, message, link["cell"] or None))
+    return problems
+
+
+def _link_fault(page: Page, link: dict[str, Any], anchors: dict[str, set[str]], sources: dict[str, str],
+                files: set[str]) -> str | None:
+    parts = urlsplit(link["url"])
+    if parts.scheme or parts.netloc:
+        return _outside(link, parts.scheme)
+    target = resolve(page, parts.path)
+    target = sources.get(target, target)
+    if target in anchors:
+        fragment = unquote(parts.fragment)
+        missing = fragment and fragment not in anchors[target]
+        return f"the link {link['url']} leads to no place of that page; there is no id {fragment}" if missing else None
+    if target in files:
+        return None
+    what = "picture" if link.get("image") else "link"
+    return f"the {what} {link['url']} leads to nothing in the book; there is no {target}"
+
+
+def _outside(link: dict[str, Any], scheme: str) -> str | None:
+    if link.get("image") and scheme != "data":
+        return f"the picture {link['url']} would be loaded from another host; save it beside the chapter"
+    if scheme not in ("https", "http", "mailto", "data", "doi", ""):
+        return f"the link {link['url']} has the scheme {scheme}; expected https, mailto or a path"
+    return None

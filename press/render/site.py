@@ -1,0 +1,106 @@
+"""The site's folder: built aside in `_build/site`, searched, then published into `_book/` file by file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from press.book import Book, BookError
+from press.files import write_if_changed
+from press.render.pages import digest
+
+QUARTO = ("site_libs", "search.json")
+
+
+class Stage:
+    """Writes the whole site aside and remembers which files belong to it."""
+
+    def __init__(self, book: Book):
+        self.book, self.folder = book, book.build / "site"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.names: set[str] = set()
+
+    def text(self, name: str, text: str) -> bool:
+        """Write a page; True where it differs from the one before."""
+        self.names.add(name)
+        return write_if_changed(self.folder / name, text)
+
+    def copy(self, name: str, source: Path) -> None:
+        """Copy a file that is new or changed."""
+        self.names.add(name)
+        _copy(source, self.folder / name)
+
+    def search(self, entries: list[list[dict[str, str]]], changed: list[str]) -> None:
+        """The index that Pagefind serves over http, and the plain list for file://; only where a page changed."""
+        flat = [entry for page in entries for entry in page]
+        listed = json.dumps(flat, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        self.text("search-index.js", f"globalThis.dlbookSearch = {listed};\n")
+        mark = self.folder.parent / "pagefind.key"
+        key = digest(*(json.dumps(page) for page in entries))
+        index = self.folder / "pagefind" / "pagefind.js"
+        if not index.is_file() or not mark.is_file() or mark.read_text() != key:
+            mark.unlink(missing_ok=True)
+            self._drop_stale(keep_search=False)
+            _pagefind(self.folder)
+            mark.write_text(key)
+
+    def publish(self) -> None:
+        """Bring `_book/` to what was built, and remove pages that were published before and are no more."""
+        self._drop_stale(keep_search=True)
+        target, record = self.book.output, self.book.build / "published.json"
+        now = sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+        for name in now:
+            _copy(self.folder / name, target / name)
+        before = json.loads(record.read_text()) if record.is_file() else []
+        for name in set(before) - set(now):
+            (target / name).unlink(missing_ok=True)
+        _remove_other_engine(target)
+        _remove_empty(target)
+        write_if_changed(record, json.dumps(now))
+
+    def _drop_stale(self, keep_search: bool) -> None:
+        """Remove staged files that this build did not write; assets belong to the theme."""
+        for path in self.folder.rglob("*"):
+            name = path.relative_to(self.folder)
+            kept = name.parts[0] == "assets" or (keep_search and name.parts[0] == "pagefind")
+            if path.is_file() and not kept and name.as_posix() not in self.names:
+                path.unlink()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy where size or time differ, under a temporary name first."""
+    if source == target:
+        return
+    new = source.stat()
+    if target.is_file() and (old := target.stat()) and (old.st_size, old.st_mtime_ns) == (new.st_size, new.st_mtime_ns):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    shutil.copy2(source, part)
+    os.replace(part, target)
+
+
+def _remove_other_engine(target: Path) -> None:
+    """Quarto's own libraries, left by a build with the other engine."""
+    for name in QUARTO:
+        path = target / name
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    for path in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+        if not any(path.iterdir()):
+            path.rmdir()
+
+
+def _pagefind(folder: Path) -> None:
+    """Index the staged site. Raises BookError with Pagefind's own words where it fails."""
+    done = subprocess.run([sys.executable, "-m", "pagefind", "--site", str(folder), "--output-subdir", "pagefind",
+                           "--quiet"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = " ".join((done.stderr or done.stdout).split())[-300:]
+        raise BookError(f"the search index could not be made: {words or 'pagefind gave no message'}")

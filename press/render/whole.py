@@ -1,0 +1,163 @@
+"""The whole book as one Pandoc document, for the formats that are one file: PDF and EPUB.
+
+Each page goes through the second pass on its own, remembered under `_build/`; then the pages are joined in reading
+order, the quizzes' answers and the exercises' solutions go to the end, and the bibliography into its place.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from press.book import Book, Problem, ProblemsFound
+from press.files import write_if_changed
+from press.render import pandoc
+from press.render.pages import Prepared, Prepared_book, digest, prepare, tools_key
+from press.render.references import References, collect
+
+Block = dict[str, Any]
+AT_THE_END = {"quiz-answer", "exercise-solution"}
+KEY_TITLE = "Answers and solutions"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The joined document as Pandoc JSON, and a hash of all that went into it."""
+
+    document: str
+    key: str
+
+
+def assemble(book: Book, target: str, jobs: int = 2) -> Whole:
+    """Join the book for "typst" or "epub". Raises ProblemsFound with every fault's file and cell."""
+    every = prepare(book, target, jobs)
+    if every.problems:
+        raise ProblemsFound(every.problems)
+    references = collect(book, every)
+    with ThreadPoolExecutor(jobs) as pool:
+        done = list(pool.map(lambda item: _second_pass(book, item, every, references, target), every.pages))
+    if problems := [problem for _, found in done for problem in found]:
+        raise ProblemsFound(problems)
+    blocks = [block for block in _joined(book, every, [blocks for blocks, _ in done], references, target)]
+    document = json.dumps({"pandoc-api-version": _api_version(), "meta": {}, "blocks": blocks}, ensure_ascii=False)
+    figures = [(book.build / "figures" / name).read_bytes() for item in every.pages for name in item.figures]
+    return Whole(document, digest(tools_key(book), document, *figures))
+
+
+def _second_pass(book: Book, item: Prepared, every: Prepared_book, references: References,
+                 target: str) -> tuple[list[Block], list[Problem]]:
+    uses = json.dumps(_uses(item, every, references), ensure_ascii=False, sort_keys=True)
+    key = digest(item.key, uses, tools_key(book))
+    store = book.build / target / f"{item.page.id}.json"
+    try:
+        stored = json.loads(store.read_text(encoding="utf-8"))
+        if stored["key"] == key:
+            return stored["blocks"], []
+    except (OSError, ValueError, KeyError):
+        pass
+    store.parent.mkdir(parents=True, exist_ok=True)
+    side, refs = store.with_suffix(".side"), store.with_suffix(".refs")
+    refs.write_text(uses, encoding="utf-8")
+    filters = [f"--lua-filter={book.root / 'filters' / name}" for name in ("embedded.lua", "print.lua")]
+    folder = item.page.url.rpartition("/")[0]
+    meta = {"dl-refs": str(refs), "dl-side": str(side), "dl-target": target,
+            "dl-files": str(book.build / "figures" / folder), "dl-sources": str(item.page.source.parent)}
+    out, complaints = pandoc.run(["--from", "json", "--to", "json", *filters], item.ast, book.root, meta)
+    for path in (side, refs):
+        path.unlink(missing_ok=True)
+    problems = [Problem(item.page.name, c.message, c.cell) for c in complaints]
+    blocks = [] if problems else json.loads(out)["blocks"]
+    if not problems:
+        write_if_changed(store, json.dumps({"key": key, "blocks": blocks}, ensure_ascii=False))
+    return blocks, problems
+
+
+def _uses(item: Prepared, every: Prepared_book, references: References) -> dict[str, Any]:
+    """What the page refers to; every address is an anchor of the one document."""
+    ids = {use["id"] for use in item.side["cites"]}
+    labels = {i: every.labels[i] | {"url": f"#{i}"} for i in ids & every.labels.keys()}
+    targets = {other.page.name.rpartition("/")[2]: _first_label(other) for other in every.pages}
+    paths = {link["url"].partition("#")[0] for link in item.side["links"]}
+    pages = {path: targets[name] for path in paths if (name := path.rpartition("/")[2]) in targets}
+    return {"html": False, "labels": labels, "cites": {i: references.names[i] for i in ids & references.names.keys()},
+            "pages": pages, "bibliography": ""}
+
+
+def _first_label(item: Prepared) -> str:
+    return next((label["id"] for label in item.side["labels"] if label["kind"] == "sec"), "")
+
+
+# ---- joining --------------------------------------------------------------------------------------------------------
+
+
+def _joined(book: Book, every: Prepared_book, pages: list[list[Block]], references: References,
+            target: str) -> Iterator[Block]:
+    part, key = "", []
+    for item, blocks in zip(every.pages, pages, strict=True):
+        if item.page.part and item.page.part != part:
+            part = item.page.part
+            yield _part(part, target)
+        kept, taken = _split(blocks)
+        if taken:
+            key += [_heading(2, f"{item.page.number} {item.title}".strip()), *taken]
+        yield from kept
+        if item.page.kind == "references":
+            yield from _bibliography(references)
+    if key:
+        yield _heading(1, KEY_TITLE)
+        yield from key
+
+
+def _split(blocks: list[Block]) -> tuple[list[Block], list[Block]]:
+    """The blocks without their answers and solutions, and these, each behind the name of its question or task."""
+    kept, taken = [], []
+    for block in blocks:
+        if block["t"] != "Div":
+            kept.append(block)
+            continue
+        (name, classes, attributes), content = block["c"]
+        if AT_THE_END & set(classes):
+            taken.append(block)
+            continue
+        inner, answers = _split(content)
+        if answers and (lead := _lead(name, classes, content)):
+            answers = [lead, *answers]
+        taken += answers
+        kept.append({"t": "Div", "c": [[name, classes, attributes], inner]})
+    return kept, taken
+
+
+def _lead(name: str, classes: list[str], content: list[Block]) -> Block | None:
+    """What stands before an answer: the question's number, or the exercise's own title line."""
+    if "quiz-question" in classes:
+        strong = next((inline for block in content if block["t"] == "Para" for inline in block["c"]
+                       if inline["t"] == "Strong"), None)
+        return {"t": "Para", "c": [{"t": "Str", "c": "Question"}, {"t": "Space"}, strong]} if strong else None
+    return content[0] if "theorem-exr" in classes else None
+
+
+def _heading(level: int, text: str) -> Block:
+    words = [part for word in text.split() for part in ({"t": "Str", "c": word}, {"t": "Space"})][:-1]
+    return {"t": "Header", "c": [level, ["", ["unnumbered"], []], words]}
+
+
+def _part(title: str, target: str) -> Block:
+    if target == "typst":
+        return {"t": "RawBlock", "c": ["typst", f"#dl-part[{title}]"]}
+    return _heading(1, title)
+
+
+def _bibliography(references: References) -> list[Block]:
+    done = subprocess.run([pandoc.executable(), "--from=html", "--to=json"], input=references.entries.encode(),
+                          capture_output=True, check=True)
+    return json.loads(done.stdout)["blocks"]
+
+
+def _api_version() -> list[int]:
+    done = subprocess.run([pandoc.executable(), "--from=markdown", "--to=json"], input=b"", capture_output=True,
+                          check=True)
+    return json.loads(done.stdout)["pandoc-api-version"]
