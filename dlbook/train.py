@@ -191,7 +191,7 @@ def _epoch(net: nn.Module, shares: Iterable, mean: Mean, look: Callable[[int], N
         optimizer.step()
         if schedule is not None:
             schedule.step()
-        mean.add(count, loss.detach(), rate, *_values(metrics, logits, y))
+        mean.add(count, loss.detach(), rate, *(_values(metrics, logits, y) if metrics else ()))
         if step % LOOK_EVERY == 0:
             look(step)
     look(step)
