@@ -102,10 +102,10 @@ local function caption(el)
 end
 
 local function equation(el)
-  if not el.classes:includes('equation') then return nil end
+  if not (html and el.classes:includes('equation')) then return nil end
   local number = '(' .. el.attributes.number .. ')'
   el.attributes.number = nil
-  if html then el.content:insert(pandoc.Span({pandoc.Str(number)}, pandoc.Attr('', {'equation-number'}))) end
+  el.content:insert(pandoc.Span({pandoc.Str(number)}, pandoc.Attr('', {'equation-number'})))
   return el
 end
 

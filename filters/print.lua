@@ -60,15 +60,15 @@ local function box(el)
   if el.classes:includes('exercise-fold') then
     el.content:insert(1, pandoc.Para({pandoc.Strong({pandoc.Str((el.attributes.title or 'Solution') .. '.')})}))
   end
+  if anchor(el.identifier) == '' then el.identifier = '' end
   for _, name in ipairs(BOXES) do
     if el.classes:includes(name) then
-      local blocks = pandoc.Blocks({raw(('#dl-box(%s)['):format(quoted(name)))})
-      blocks:extend(el.content)
-      blocks:insert(raw(']' .. anchor(el.identifier)))
-      return blocks
+      el.content:insert(1, raw(('#dl-box(%s)['):format(quoted(name))))
+      el.content:insert(raw(']'))
+      return el
     end
   end
-  if el.identifier ~= '' and anchor(el.identifier) == '' then el.identifier = '' return el end
+  return el
 end
 
 --- Pictures by their place in the project; links that lead nowhere outside the site become text.
