@@ -45,43 +45,34 @@ local function prerequisites(meta)
   return {box('prerequisites', {title('What this builds on'), pandoc.BulletList(items)})}
 end
 
-local function escape(text)
-  return (text:gsub('[&<>"]', {['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;'}))
-end
-
-local function times(facts, html)
-  local items = pandoc.List({{'Reading time', ('%d min'):format(facts.minutes)}})
-  for _, run in ipairs(facts.runs) do items:insert({'Runs in', run.time .. ' on ' .. run.device}) end
-  if not html then
-    local text = items:map(function(item) return item[1] .. ': ' .. item[2] end)
-    return {box('page-facts', {pandoc.Para(pandoc.Inlines(table.concat(text, '; ') .. '.'))})}
-  end
-  local rows = items:map(function(item)
-    return ('<div><dt>%s</dt><dd>%s</dd></div>'):format(escape(item[1]), escape(item[2]))
-  end)
-  return {pandoc.RawBlock('html', '<dl class="page-facts">' .. table.concat(rows) .. '</dl>')}
+local function times(facts)
+  local parts = pandoc.List({('Reading time %d min'):format(facts.minutes)})
+  for _, run in ipairs(facts.runs) do parts:insert(('runs in %s on %s'):format(run.time, run.device)) end
+  return {box('times', {pandoc.Para(pandoc.Inlines(table.concat(parts, ' · ')))})}
 end
 
 local function downloads(facts, html)
   if not html or #facts.downloads == 0 then return {} end
-  local rows = pandoc.List(facts.downloads):map(function(item)
-    local how = item.external and '' or (' download="%s"'):format(escape(item.name))
-    return ('<li><a href="%s"%s>%s</a></li>'):format(escape(item.url), how, escape(item.text))
+  local list = pandoc.List(facts.downloads):map(function(item)
+    return {pandoc.Plain(pandoc.Link(item.text, item.url, '', item.external and {} or {download = item.name}))}
   end)
-  return {pandoc.RawBlock('html', '<ul class="downloads" aria-label="Downloads">' .. table.concat(rows) .. '</ul>')}
+  return {box('downloads', {title('Take it with you'), pandoc.BulletList(list)})}
 end
 
 local function foot(facts)
   local run = facts.record
   if not run then return {} end
-  local versions = pandoc.List(run.versions):map(function(item) return item.name .. ' ' .. item.version end)
-  return {box('page-foot', {pandoc.Para(pandoc.Inlines(run.sentence .. ' ' .. table.concat(versions, ', ') .. '.'))})}
+  local versions = pandoc.List(run.versions):map(function(item)
+    return {pandoc.Inlines(item.name), {{pandoc.Plain(pandoc.Inlines(item.version))}}}
+  end)
+  return {box('page-foot', {title('How this page was made'), pandoc.Para(pandoc.Inlines(run.sentence)),
+                            pandoc.DefinitionList(versions)})}
 end
 
 --- Everything that stands between the title and the text.
 local function head(meta, facts, html)
   local blocks = pandoc.Blocks({})
-  for _, part in ipairs({times(facts, html), downloads(facts, html), outcomes(meta), prerequisites(meta)}) do
+  for _, part in ipairs({times(facts), outcomes(meta), prerequisites(meta), downloads(facts, html)}) do
     blocks:extend(part)
   end
   return pandoc.Div(blocks, pandoc.Attr('', {'page-head'}))

@@ -40,7 +40,7 @@ def build(engine: Annotated[str, typer.Option(help="auto, quarto or pandoc")] = 
 def execute(chapters: Chapters = None,
             profile: Annotated[str | None, typer.Option(help="quick or full")] = None,
             device: Annotated[str | None, typer.Option(help="cpu or cuda; the GPU where there is one")] = None,
-            jobs: Annotated[int | None, typer.Option(help="Chapters at a time; each gets its share of the cores.")] = None,
+            jobs: Annotated[int | None, typer.Option(help="Chapters at a time, sharing the cores.")] = None,
             everything: Annotated[bool, typer.Option("--all", help="Run chapters that have not changed too.")] = False,
             shard: Annotated[str | None, typer.Option(metavar="I/N", help="Run the i-th of n parts.")] = None,
             cell_timeout: Annotated[float | None, typer.Option(help="Seconds for one cell, 0: no limit.")] = None,
@@ -54,6 +54,29 @@ def execute(chapters: Chapters = None,
                                 cell_timeout, chapter_timeout, memory, console)
     if not all(result.ok for result in results):
         raise typer.Exit(1)
+
+
+@app.command()
+def render(engine: Annotated[str, typer.Option(help="auto, quarto or pandoc")] = "auto",
+           to: Annotated[str, typer.Option(help="html, pdf, epub; several with commas")] = "html",
+           jobs: Annotated[int | None, typer.Option(help="Pages at a time; all cores if not given.")] = None) -> None:
+    """Render the stored outputs into `_book/`; only what changed is made anew."""
+    from press.render import render as rendering
+    book = model.load()
+    with console.status("Rendering …") as status:
+        report = rendering(book, engine, [name.strip() for name in to.split(",")], jobs,
+                           lambda name: status.update(f"Rendering {name} …"))
+    console.print(f"Rendered by {report.engine} in {report.seconds:.1f} s: {report.written} of {report.total} pages "
+                  "changed.", highlight=False)
+
+
+@app.command()
+def serve(port: Annotated[int, typer.Option(help="0 takes a free one")] = 8000) -> None:
+    """Serve `_book/` to this machine, until Ctrl-C."""
+    from press import serve as serving
+    with serving.server(model.load(), port) as server:
+        console.print(f"The book is at http://{serving.HOST}:{server.server_port}/ (Ctrl-C ends it).", highlight=False)
+        server.serve_forever()
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,23 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from press import api, assets
 from press.book import Book, ProblemsFound
+from press.render import Progress, Report
 from press.render import body as bodies
 from press.render import facts, pages, references, site
 from press.render.body import Body, relative
 from press.render.pages import Page, Prepared
 
-Progress = Callable[[str], None]
 EXTRAS = "Reference"
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a render did. pages: the site's pages that changed; made: pages that Pandoc set anew; total: all pages."""
-
-    pages: list[str]
-    made: list[str]
-    total: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -63,7 +53,7 @@ def render(book: Book, jobs: int | None = None, progress: Progress | None = None
         raise ProblemsFound(problems)
     changed = _write(book, made, files)
     fresh = [item.page.name for item, (_, _, new) in zip(prepared.pages, done, strict=True) if new]
-    return Report(changed, fresh, len(made), time.perf_counter() - started)
+    return Report("pandoc", changed, fresh, len(made), time.perf_counter() - started)
 
 
 def made_ids(made: list[Made]) -> dict[str, set[str]]:
@@ -98,7 +88,7 @@ def _files(book: Book, prepared: list[Prepared]) -> dict[str, Path]:
     return found | {name: book.output / name for name in ("book.pdf", "book.epub") if (book.output / name).is_file()}
 
 
-def _linked(book: Book, item: Prepared, known: dict[str, Path]):
+def _linked(book: Book, item: Prepared, known: dict[str, Path]) -> Iterator[tuple[str, Path]]:
     """Pictures and files of the project that the page's text names."""
     for link in item.side["links"]:
         parts = urlsplit(link["url"])

@@ -166,7 +166,8 @@ def _outputs(cell: dict[str, Any], given: dict[str, Any], slug: str, source: Sou
             shown += body.startswith(("![", "```{=html}\n<table")) or "\n\n![" in body
             yield _div(".cell-output .cell-output-display", _float(body, given) if label or _captions(given) else body)
     if label and shown != 1 and not (label.startswith("tbl-") and cell.get("outputs")):
-        raise ValueError(f"has the label {label} and {shown} figures; expected one: execute the chapter or split the cell")
+        raise ValueError(f"has the label {label} and shows {shown} figures or tables; expected one: "
+                         + ("split the cell" if shown else "execute the chapter"))
 
 
 def _captions(given: dict[str, Any]) -> bool:
