@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make book` and `make test`. Both install what is missing into .venv.
 PYTHON ?= python3
 PROFILE ?= quick
-DEVICE ?= auto
+DEVICE ?=
 SHARD ?= 1/1
 BIN := .venv/bin
 READY := .venv/ready
@@ -20,7 +20,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 execute: $(READY)
-	@$(BIN)/dlbook execute --all --profile $(PROFILE) --device $(DEVICE) --shard $(SHARD)
+	@$(BIN)/dlbook execute --all --profile $(PROFILE) $(if $(DEVICE),--device $(DEVICE)) --shard $(SHARD)
 
 $(READY): pyproject.toml constraints.txt package-lock.json
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python " + sys.version.split()[0] + " is too old: Python 3.11 or newer is needed; call make PYTHON=/path/to/python3.11")'
