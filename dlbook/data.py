@@ -546,7 +546,8 @@ def _whole(archive: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise DataError(f"{archive} is not a whole zip or tar archive ({error}); fetch it again") from error
+        why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        raise DataError(f"{archive} is not a whole zip or tar archive ({why}); fetch it again") from error
 
 # %% ../chapters/appendix/data.ipynb #reading
 def read_idx(path: Path | str) -> np.ndarray:
@@ -559,7 +560,7 @@ def read_idx(path: Path | str) -> np.ndarray:
         raw = zlib.decompress(raw, 31) if raw[:2] == b"\x1f\x8b" else raw
     except zlib.error as error:
         raise DataError(f"{path} is not a whole gzip file ({error}); fetch it again") from error
-    axes = raw[3] if raw[:3] == b"\0\0\x08" else 0
+    axes = int.from_bytes(raw[3:4]) if raw[:3] == b"\0\0\x08" else 0
     shape = np.frombuffer(raw[4:4 + 4 * axes], ">u4").tolist()
     if not axes or math.prod(shape) != len(raw) - 4 - 4 * axes:
         raise DataError(f"{path} is not an idx file of bytes: its first bytes are {raw[:4]!r}; fetch it again")
