@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from press.book import Book, BookError
 
@@ -122,7 +123,8 @@ def _ranges(face: Face, root: Path) -> str:
 
 def _font(face: Face, book: Book, target: Path) -> None:
     source = face.source(book.root)
-    if target.is_file() and target.stat().st_mtime >= source.stat().st_mtime:
+    newest = max(source.stat().st_mtime, Path(__file__).stat().st_mtime)
+    if target.is_file() and target.stat().st_mtime >= newest:
         return
     if face.subset == "math":
         _cut(source, target)
@@ -136,11 +138,58 @@ def _cut(source: Path, target: Path) -> None:
     from fontTools.ttLib import TTFont
 
     font = TTFont(source.with_suffix(".woff"), recalcTimestamp=False)
+    _grow_bars(font)
     cutter = subset.Subsetter(subset.Options(layout_features=["*"], hinting=False, notdef_outline=True))
     cutter.populate(unicodes=[code for first, last in MATHS for code in range(first, last + 1)])
     cutter.subset(font)
     font.flavor = "woff"
     font.save(target)
+
+
+def _grow_bars(font: Any) -> None:
+    """Give bars the sizes that parentheses have: the font makes taller ones of pieces that are half as tall again.
+
+    Without them a norm with an index stands out of its line. The new glyphs are the bar itself, stretched upright.
+    """
+    variants = font["MATH"].table.MathVariants
+    glyphs, metrics, order = font["glyf"], font["hmtx"], font.getGlyphOrder()
+    records = dict(zip(variants.VertGlyphCoverage.glyphs, variants.VertGlyphConstruction, strict=True))
+    sizes = [_height(glyphs[record.VariantGlyph]) for record in records[_glyph(font, "(")].MathGlyphVariantRecord[1:4]]
+    for bar in {_glyph(font, char) for char in "|‖∥"} & records.keys():
+        for i, size in enumerate(sizes):
+            name = f"{bar}.tall{i}"
+            glyphs[name], metrics[name] = _stretched(glyphs, bar, size), metrics[bar]
+            records[bar].MathGlyphVariantRecord.append(_variant(name, size))
+    font.setGlyphOrder([*order, *(name for name in glyphs.keys() if name not in set(order))])
+
+
+def _glyph(font: Any, char: str) -> str:
+    return font.getBestCmap()[ord(char)]
+
+
+def _height(glyph: Any) -> int:
+    return glyph.yMax - glyph.yMin
+
+
+def _stretched(glyphs: Any, bar: str, size: int) -> Any:
+    """The bar as tall as size, about the same middle, in font units."""
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    shape, factor = glyphs[bar], size / _height(glyphs[bar])
+    middle = (shape.yMax + shape.yMin) / 2
+    pen = TTGlyphPen(glyphs)
+    pen.addComponent(bar, (1, 0, 0, factor, 0, round(middle * (1 - factor))))
+    made = pen.glyph()
+    made.recalcBounds(glyphs)
+    return made
+
+
+def _variant(name: str, size: int) -> Any:
+    from fontTools.ttLib.tables import otTables
+
+    record = otTables.MathGlyphVariantRecord()
+    record.VariantGlyph, record.AdvanceMeasurement = name, size + 1
+    return record
 
 
 @cache
