@@ -26,6 +26,7 @@ LABEL = re.compile(r"(fig|tbl)-[A-Za-z0-9][\w-]*")
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
+NUMBER = re.compile(r"[-+−]?[\d,.]+(e[-+]?\d+)?\s*(%|±\s*[\d.]+)?|nan|NaN|inf", re.I)
 PROGRESS = re.compile(r"\d+%\||\bit/s\b|━━|[█▏▎▍▌▋▊▉]")
 
 
@@ -252,6 +253,8 @@ def table(markup: str) -> str:
     root = html.fromstring(f"<div>{markup}</div>").find(".//table")
     for element in root.iter():
         keep = {key: element.get(key) for key in ("colspan", "rowspan") if element.get(key)}
+        if element.tag == "td" and NUMBER.fullmatch(element.text_content().strip()):
+            keep["style"] = "text-align: right;"
         element.attrib.clear()
         element.attrib.update(keep)
     etree.strip_elements(root, "style", "script", with_tail=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import shutil
@@ -72,11 +73,8 @@ class Stage:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy where size or time differ, under a temporary name first."""
-    if source == target:
-        return
-    new = source.stat()
-    if target.is_file() and (old := target.stat()) and (old.st_size, old.st_mtime_ns) == (new.st_size, new.st_mtime_ns):
+    """Copy where the contents differ, under a temporary name first; equal size and time count as equal contents."""
+    if source == target or (target.is_file() and filecmp.cmp(source, target)):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
