@@ -181,6 +181,7 @@ function Pandoc(doc)
   target = text(doc.meta['dl-target']) or FORMAT
   doc:walk({traverse = 'topdown', RawBlock = no_script, RawInline = no_script, Div = function(div)
     if div.classes:includes('dl-mark') then here = div.attributes.cell end
+    if div.classes:includes('cell') then return nil, false end
   end})
   here = ''
   local walked = doc:walk({traverse = 'topdown', Blocks = checked, Div = block})

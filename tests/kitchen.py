@@ -196,7 +196,7 @@ def first() -> list[dict]:
         code('#| export: true\ndef double(x: int) -> int:\n    """Twice `x`."""\n    return 2 * x', "double"),
         text(CHECK, "check"),
         code("assert double(2) == 2 + 2\nprint('both give', double(2))", "check-code", stream("both give 4\n")),
-        code('#| label: fig-first-line\n#| fig-cap: "The line rises over [0, 1), see $x$ and @rosenblatt1958perceptron."\n'
+        code('#| label: fig-first-line\n#| fig-cap: "The line rises over \\\\[0, 1), see $x$ and @rosenblatt1958perceptron."\n'
              '#| fig-alt: "A \\"straight\\" line & its \\\\slope"\n#| waive: "zero-bars: there are no bars"\nplot(secret=1)',
              "line", svg()),
         text(READING, "reading"),

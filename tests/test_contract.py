@@ -477,6 +477,8 @@ FAULTS = {
     "figure that was never drawn": (new_code_cell("#| label: fig-bad\n#| fig-alt: a\nplot()", id="bad"), "execute"),
     "label used twice": (kitchen.text("$$x$$ {#eq-first-norm}", "bad"), "eq-first-norm"),
     "id used twice": (kitchen.text("[a]{#same} [b]{#same}", "bad"), "same"),
+    "caption that Quarto cannot read": (new_code_cell("#| label: fig-bad\n#| fig-alt: a\n#| fig-cap: \"In [0, 1)\"\nplot()",
+                                                      id="bad", outputs=[FIGURE]), "bracket"),
     "odd label": (new_code_cell("#| label: \"fig-<b> x\"\nplot()", id="bad", outputs=[FIGURE]), "fig-<b> x"),
     "unknown option": (new_code_cell("#| fig-capt: x\nplot()", id="bad"), "fig-capt"),
     "option that is no YAML": (new_code_cell("#| fig-cap: \"x\nplot()", id="bad"), "quoted scalar"),

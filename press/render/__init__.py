@@ -53,25 +53,19 @@ def render(book: Book, engine: str = "auto", to: Iterable[str] = ("html",), jobs
     wanted, used, started = list(to), choose(engine), time.perf_counter()
     if unknown := [name for name in wanted if name not in FORMATS]:
         raise BookError(f"format {unknown[0]!r} is not known; expected one of {', '.join(FORMATS)}")
-    report = _quarto(book, wanted) if used == "quarto" else _embedded(book, wanted, jobs, progress)
-    return replace(report, seconds=time.perf_counter() - started)
-
-
-def _quarto(book: Book, wanted: list[str]) -> Report:
-    from press.render import quarto
-    quarto.render(book, wanted)
-    return Report("quarto")
-
-
-def _embedded(book: Book, wanted: list[str], jobs: int | None, progress: Progress | None) -> Report:
-    report = Report("pandoc")
     if "pdf" in wanted:
         from press.render import pdf
         pdf.render(book)
     if "epub" in wanted:
         from press.render import epub
         epub.render(book)
-    if "html" in wanted:
-        from press.render import html
-        report = html.render(book, jobs, progress)
-    return report
+    report = _html(book, used, jobs, progress) if "html" in wanted else Report(used)
+    return replace(report, seconds=time.perf_counter() - started)
+
+
+def _html(book: Book, engine: str, jobs: int | None, progress: Progress | None) -> Report:
+    if engine == "quarto":
+        from press.render import quarto
+        return quarto.render(book, jobs)
+    from press.render import html
+    return html.render(book, jobs, progress)

@@ -46,7 +46,7 @@ def render(book: Book, jobs: int | None = None, progress: Progress | None = None
         done = list(pool.map(lambda item: bodies.make(book, item, prepared, cited), prepared.pages))
     made = [Made(item.page, item.title, body) for item, (body, _, _) in zip(prepared.pages, done, strict=True)]
     made += _api_pages(book)
-    files = _files(book, prepared.pages)
+    files = shared_files(book, prepared.pages)
     problems = [problem for _, found, _ in done for problem in found]
     problems += bodies.check_links(prepared.pages, made_ids(made), set(files))
     if problems:
@@ -72,11 +72,20 @@ def _write(book: Book, made: list[Made], files: dict[str, Path]) -> list[str]:
     return changed
 
 
+def write_api(book: Book, stage: site.Stage) -> None:
+    """The package's pages and the style they need, for a site whose other pages another engine made."""
+    listed = [Made(item.page, item.title, Body("", [], "", [], [])) for item in pages.prepare(book).pages]
+    every = listed + _api_pages(book)
+    preload = assets.collect(book, stage.folder)
+    for item in every[len(listed):]:
+        stage.text(item.page.url, page_html(book, every, item, preload))
+
+
 # ---- files beside the pages -----------------------------------------------------------------------------------------
 
 
-def _files(book: Book, prepared: list[Prepared]) -> dict[str, Path]:
-    """Site path → source, of everything that pages show or link and that is no page."""
+def shared_files(book: Book, prepared: list[Prepared]) -> dict[str, Path]:
+    """Site path → source, of everything that pages show or link and that is no page; the same on both engines."""
     found = {name: book.build / "figures" / name for item in prepared for name in item.figures}
     for chapter in book:
         for suffix in facts.DOWNLOADS:

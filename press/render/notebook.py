@@ -129,12 +129,25 @@ def _code_cell(cell: dict[str, Any], slug: str, source: Source) -> Iterator[str]
     label = str(given.get("label", ""))
     if label and not LABEL.fullmatch(label):
         raise ValueError(f"label {label!r} is not one; expected fig- or tbl-, then letters, digits and hyphens")
+    for key in ("fig-cap", "tbl-cap"):
+        if not _balanced(str(given.get(key, ""))):
+            raise ValueError(f"{key} has a bracket without its partner, which Quarto cannot read; write \\[ or \\]")
     if given.get("include") is False:
         return
     outputs = list(_outputs(cell, given, slug, source)) if given.get("output") is not False else []
     shown = [_code(code, given)] if code and given.get("echo") is not False else []
     if shown or outputs:
         yield "\n\n".join([f"::::::: {{{_cell_attributes(cell, given)}}}", *shown, *outputs, ":::::::"])
+
+
+def _balanced(text: str) -> bool:
+    """Whether every [ has its ], formulas, code and escaped brackets left aside."""
+    depth = 0
+    for mark in re.findall(r"[\[\]]", re.sub(r"\\.|\$[^$]*\$|`[^`]*`", "", text)):
+        depth += 1 if mark == "[" else -1
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _cell_attributes(cell: dict[str, Any], given: dict[str, Any]) -> str:

@@ -14,8 +14,6 @@ from press.book import Book, BookError
 from press.files import write_if_changed
 from press.render.pages import digest
 
-QUARTO = ("site_libs", "search.json")
-
 
 class Stage:
     """Writes the whole site aside and remembers which files belong to it."""
@@ -24,6 +22,7 @@ class Stage:
         self.book, self.folder = book, book.build / "site"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.names: set[str] = set()
+        self.searched = False
 
     def text(self, name: str, text: str) -> bool:
         """Write a page; True where it differs from the one before."""
@@ -45,13 +44,14 @@ class Stage:
         index = self.folder / "pagefind" / "pagefind.js"
         if not index.is_file() or not mark.is_file() or mark.read_text() != key:
             mark.unlink(missing_ok=True)
-            self._drop_stale(keep_search=False)
+            self._drop_stale()
             _pagefind(self.folder)
             mark.write_text(key)
+        self.searched = True
 
     def publish(self) -> None:
         """Bring `_book/` to what was built, and remove pages that were published before and are no more."""
-        self._drop_stale(keep_search=True)
+        self._drop_stale()
         target, record = self.book.output, self.book.build / "published.json"
         now = sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
         for name in now:
@@ -59,15 +59,14 @@ class Stage:
         before = json.loads(record.read_text()) if record.is_file() else []
         for name in set(before) - set(now):
             (target / name).unlink(missing_ok=True)
-        _remove_other_engine(target)
         _remove_empty(target)
         write_if_changed(record, json.dumps(now))
 
-    def _drop_stale(self, keep_search: bool) -> None:
+    def _drop_stale(self) -> None:
         """Remove staged files that this build did not write; assets belong to the theme."""
         for path in self.folder.rglob("*"):
             name = path.relative_to(self.folder)
-            kept = name.parts[0] == "assets" or (keep_search and name.parts[0] == "pagefind")
+            kept = name.parts[0] == "assets" or (self.searched and name.parts[0] == "pagefind")
             if path.is_file() and not kept and name.as_posix() not in self.names:
                 path.unlink()
 
@@ -80,13 +79,6 @@ def _copy(source: Path, target: Path) -> None:
     part = target.with_name(target.name + ".part")
     shutil.copy2(source, part)
     os.replace(part, target)
-
-
-def _remove_other_engine(target: Path) -> None:
-    """Quarto's own libraries, left by a build with the other engine."""
-    for name in QUARTO:
-        path = target / name
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _remove_empty(folder: Path) -> None:
