@@ -191,7 +191,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def split(chapters: Sequence[Chapter], i: int, n: int, profile: str, device: str) -> list[Chapter]:
-    """The i-th of n shards: every chapter in exactly one, the stored seconds spread evenly, the same on every machine."""
+    """The i-th of n shards: each chapter in exactly one, stored seconds spread evenly, the same everywhere."""
     seconds = {chapter.id: last_seconds(chapter, profile, device) or UNKNOWN_SECONDS for chapter in chapters}
     mine = deal(seconds, n)[i - 1]
     return [chapter for chapter in chapters if chapter.id in mine]
@@ -378,7 +378,7 @@ def _as_failure(error: Exception) -> Failure:
         return Failure(str(error))
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, OSError) and error.errno in FULL_DISK:
-        return Failure(f"its outputs could not be stored ({error.strerror}), the last ones are kept; "
+        return Failure(f"the disk is full ({error.strerror}), its last outputs are kept; "
                        "free some space and run it again", traceback=trace)
     return Failure(f"could not run or be stored ({type(error).__name__}: {error})", traceback=trace)
 

@@ -75,8 +75,8 @@ def fingerprint(root: Path, notebook: dict, profile: str, device: str) -> Finger
     """The fingerprint of a notebook (parsed JSON) in the book at root."""
     trees = [_parse(source(cell)) for cell in code_cells(notebook)]
     modules, libraries = _closure(root, set().union(*map(_imports, trees)) if trees else set())
-    strings = set().union(*map(_strings, trees), *(_strings(_module(path)) for path in modules.values())) \
-        if DATA in modules else set()
+    loading = [*trees, *(_module(path) for name, path in modules.items() if name != DATA)] if DATA in modules else []
+    strings = set().union(*map(_strings, loading))
     return Fingerprint(
         cells=cell_hashes(notebook),
         modules={name: _module_hash(name, path) for name, path in sorted(modules.items())},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import re
@@ -12,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ TEXT_LIMIT = 2_000_000                       # characters that one cell may prin
 DATA_LIMIT = 60_000_000                      # characters of images and tables per cell
 SOCKET_LIMIT = 80                            # AF_UNIX takes 104 bytes on macOS, 107 on Linux, our names included
 WRITTEN = ("stream", "display_data", "execute_result", "update_display_data")
-DROPPED = ("MPLBACKEND", "PYTHONSTARTUP", "PYTHONINSPECT", "FORCE_COLOR", "IPYTHONDIR")
+DROPPED = ("MPLBACKEND", "PYTHONSTARTUP", "PYTHONINSPECT", "FORCE_COLOR", "PYTEST_CURRENT_TEST")
 CAPTURE = "import dlbook.viz as _v; _v.capture_figures(); del _v"
 
 
@@ -59,7 +60,7 @@ class _Specs(KernelSpecManager):
     """The kernel is this Python, whatever kernels the machine has registered under the name python3."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [sys.executable, str(Path(__file__).with_name("launch.py")), "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
 
@@ -90,7 +91,8 @@ class Kernel:
         self.memory = self.peak = 0.0        # MB of the process tree
         self.count = 0                       # cells run so far
         self.started = time.monotonic()
-        self.pid: int | None = None
+        self.manager: AsyncKernelManager | None = None
+        self.family: set[psutil.Process] = set()                 # the kernel and all it started, as last seen
 
     async def __aenter__(self) -> Kernel:
         self.folder = Path(_socket_folder())
@@ -122,11 +124,15 @@ class Kernel:
         self.client.flooded = self._stop
         with open(self.folder / "log", "wb") as log:
             await self.client.async_start_new_kernel(env=self._environment(), stdout=log, stderr=log)
-        self.pid = self.manager.provisioner.pid
         try:
             await self.client.async_start_new_kernel_client()
         except RuntimeError:
             raise Failure(f"its kernel did not start ({self._ending()})", traceback=self._log()) from None
+
+    @property
+    def pid(self) -> int | None:
+        """The kernel's process, also of one that is only just starting; None before."""
+        return getattr(getattr(self.manager, "provisioner", None), "pid", None)
 
     def _environment(self) -> dict[str, str]:
         """What the kernel sees: the caller's variables, less those that would change outputs, plus the run's own."""
@@ -138,12 +144,18 @@ class Kernel:
 
     async def prepare(self, code: str) -> None:
         """Run code before the first cell, unseen. Raises Failure where it fails."""
+        reply = (await self._unseen(code))[0]
+        if reply["status"] == "error":
+            trace = outputs.plain("\n".join(reply["traceback"]))
+            raise Failure(f"the figure audit could not start: {reply['ename']}: {reply['evalue']}", traceback=trace)
+
+    async def _unseen(self, code: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Run code outside the notebook's count of cells. Returns the reply and what the code wrote."""
+        written: list[dict[str, Any]] = []
         reply = asyncio.ensure_future(self.client.kc.execute_interactive(
-            code, silent=True, store_history=False, allow_stdin=False, output_hook=lambda message: None))
-        content = (await self._or_stopped(reply, None))["content"]
-        if content["status"] == "error":
-            trace = outputs.plain("\n".join(content.get("traceback", [])))
-            raise Failure(f"the figure audit could not start: {content['ename']}: {content['evalue']}", traceback=trace)
+            code, silent=True, store_history=False, allow_stdin=False,
+            output_hook=lambda message: written.append(message["content"])))
+        return (await self._or_stopped(reply, None))["content"], written
 
     async def run(self, cell: NotebookNode, index: int) -> None:
         """Run one code cell of the notebook. Raises Failure where it fails, dies, takes too long or writes too much."""
@@ -153,7 +165,8 @@ class Kernel:
         try:
             await self._or_stopped(task, self.limits.cell)
         except CellExecutionError as error:
-            raise self._failed(cell, f"{error.ename}: {outputs.plain(error.evalue)}") from None
+            trace = await self._exit_trace() if error.ename == "SystemExit" else None
+            raise self._failed(cell, f"{error.ename}: {outputs.plain(error.evalue)}", trace) from None
         except DeadKernelError:
             raise self._failed(cell, self._ending()) from None
         except Failure as failure:
@@ -180,9 +193,14 @@ class Kernel:
             await self.manager.interrupt_kernel()
             await asyncio.wait({task}, timeout=GRACE)
 
-    def _failed(self, cell: NotebookNode, message: str) -> Failure:
+    async def _exit_trace(self) -> str:
+        """IPython shows no traceback for sys.exit unless asked."""
+        written = (await self._unseen("%tb"))[1]
+        return outputs.plain("\n".join(line for content in written for line in content.get("traceback", [])))
+
+    def _failed(self, cell: NotebookNode, message: str, trace: str | None = None) -> Failure:
         errors = [out for out in cell.outputs if out.output_type == "error"]
-        trace = outputs.plain("\n".join(errors[-1].traceback)) if errors else self._log()
+        trace = trace or (outputs.plain("\n".join(errors[-1].traceback)) if errors else self._log())
         found = re.search(rf"Cell In\s?\[{self.count}\], line (\d+)", trace)
         return Failure(message, cell.id, int(found[1]) if found else None, trace)
 
@@ -193,8 +211,12 @@ class Kernel:
     async def _watch(self) -> None:
         """Look at the kernel's processes until it dies, uses too much memory or too much time."""
         process = self.manager.provisioner.process
-        while process.poll() is None:
-            self.memory = tree_memory(self.pid)
+        for tick in itertools.count():
+            if process.poll() is not None:
+                break
+            if tick % 3 == 0:                                    # finding children reads all of /proc
+                self.family |= set(tree(self.pid))
+            self.memory = memory(self.family)
             self.peak = max(self.peak, self.memory, _high_water(self.pid))
             if self.limits.memory and self.memory > self.limits.memory:
                 self._stop(f"used {self.memory:.0f} MB of memory, more than the {self.limits.memory:g} MB allowed; "
@@ -226,7 +248,7 @@ class Kernel:
     async def _end(self) -> None:
         """End the kernel, its children and its sockets; safe to call at any point of its life."""
         if self.pid:
-            end_tree(self.pid)
+            end(self.pid, self.family)
         with contextlib.suppress(Exception):
             self.client.kc.stop_channels()
         with contextlib.suppress(Exception):
@@ -234,32 +256,33 @@ class Kernel:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def tree_memory(pid: int) -> float:
-    """Resident memory, in MB, of a process and everything it started."""
+def tree(pid: int) -> list[psutil.Process]:
+    """A process and everything below it, [] where it is gone."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def memory(processes: Iterable[psutil.Process]) -> float:
+    """Resident memory of the processes in MB; those that are gone have none."""
     total = 0
-    for process in _tree(pid):
+    for process in processes:
         with contextlib.suppress(psutil.Error):
             total += process.memory_info().rss
     return total / 1e6
 
 
-def end_tree(pid: int) -> None:
-    """Kill a kernel, its process group and every process below it, and wait until they are gone."""
-    processes = _tree(pid)
+def end(pid: int, family: Iterable[psutil.Process] = ()) -> None:
+    """Kill a kernel, its process group, every process below it and the family, and wait until they are gone."""
+    processes = {*tree(pid), *family}
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(processes, timeout=3)
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return []
 
 
 def _high_water(pid: int) -> float:
