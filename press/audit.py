@@ -21,10 +21,10 @@ import yaml
 
 from press import exercises, quiz
 from press.book import Book, Chapter, Problem
+from press.exercises import FIGURE_MIME
 from press.files import write_if_changed
 from press.front import Front, read_notebook
 
-FIGURE_MIME = "application/vnd.dlbook.figure+json"
 BUDGET_SECONDS = 60
 LONG_BUDGET = {"vision/unet", "generative/diffusion", "language/transformer", "language/fine-tuning"}  # 120 s
 BUDGET_MEMORY_MB = 4096

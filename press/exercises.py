@@ -28,6 +28,7 @@ HINT = re.compile(r"<details>\s*<summary>(?P<title>.*?)</summary>(?P<body>.*?)</
 HEADING = re.compile(r"^## (?P<title>.+?)\s*\{#(?P<label>exr-[\w-]+)\}\s*$", re.M)
 ROLES = ("task", "solution", "answer", "check")
 CELL_SECONDS = 60
+FIGURE_MIME = "application/vnd.dlbook.figure+json"
 
 
 @dataclass
@@ -139,7 +140,7 @@ def _download(notebook: NotebookNode) -> str:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             for data in (output.get("data", {}), output.get("metadata", {})):
-                data.pop("application/vnd.dlbook.figure+json", None)
+                data.pop(FIGURE_MIME, None)
     return nbformat.writes(notebook) + "\n"
 
 
