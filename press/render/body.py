@@ -15,13 +15,11 @@ from lxml import html as lxml_html
 
 from press.book import Book, Problem
 from press.files import write_if_changed
-from press.render import pandoc
+from press.render import highlight, pandoc
 from press.render.pages import Page, Prepared, Prepared_book, digest, tools_key
 from press.render.references import References
 
-LINE_ANCHOR = re.compile(r'<a href="#cb\d+-\d+" aria-hidden="true" tabindex="-1"></a>')
-LINE_ID = re.compile(r'<span id="cb\d+-\d+">')
-BLOCK_ID = re.compile(r' id="cb\d+"')
+SECTION = re.compile(r'(<section id="([^"]+)"[^>]*>\s*<h[2-6])')
 TABLE = re.compile(r"<table\b.*?</table>", re.S)
 SOURCES = (".ipynb", ".qmd")
 
@@ -110,7 +108,7 @@ def _second_pass(book: Book, item: Prepared, refs: str, references: References) 
 
 def _arguments(book: Book) -> list[str]:
     return ["--from", "json", "--to", "html5", "--mathml", "--section-divs", "--wrap=none",
-            f"--lua-filter={book.root / 'filters' / 'embedded.lua'}"]
+            "--syntax-highlighting=none", f"--lua-filter={book.root / 'filters' / 'embedded.lua'}"]
 
 
 def _cell_of(item: Prepared, message: str) -> str | None:
@@ -130,9 +128,9 @@ def _cell_of(item: Prepared, message: str) -> str | None:
 
 
 def _tidy(out: str, record: dict[str, Any], entries: str | None) -> Body:
-    """Lighter code listings, tables that say what their header cells head, the bibliography in its place."""
-    text = LINE_ID.sub("<span>", LINE_ANCHOR.sub("", out))
-    text = BLOCK_ID.sub("", text)
+    """Code listings marked up, tables that say what their header cells head, the bibliography in its place."""
+    text = highlight.listings(out)
+    text = SECTION.sub(r'\1 id="\2-title"', text)           # Pagefind finds sections by their headings' ids
     text = TABLE.sub(lambda match: accessible(match[0]), text)
     if entries is not None:
         text = re.sub(r'<div id="refs"[^>]*>\s*</div>', lambda _: entries, text)

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from press import api, assets
 from press.book import Book, ProblemsFound
@@ -132,13 +132,17 @@ def page_html(book: Book, made: list[Made], item: Made, preload: list[str]) -> s
               (other.page.kind != "api" or other.page.id == "api/index")]
     at = listed.index(item) if item in listed else None
     near = {"prev": _near(item, listed, at, -1), "next": _near(item, listed, at, 1)}
-    return _template(book).render(book=_book(book, listed, item), page=_page(book, item) | near, preload=preload)
+    return _template(book.root / "theme" / "templates").render(book=_book(book, listed, item), page=_page(book, item) | near, preload=preload)
 
 
-def _template(book: Book):
-    loader = FileSystemLoader(book.root / "theme" / "templates")
-    return Environment(loader=loader, autoescape=select_autoescape(["html"]), trim_blocks=False,
-                       undefined=StrictUndefined).get_template("page.html")
+def _template(folder: Path) -> Template:
+    """The page template, compiled once; a changed file is compiled anew."""
+    return _environment(folder).get_template("page.html")
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    return Environment(loader=FileSystemLoader(folder), autoescape=select_autoescape(["html"]), undefined=StrictUndefined)
 
 
 def _near(item: Made, listed: list[Made], at: int | None, step: int) -> dict[str, str] | None:
