@@ -93,7 +93,7 @@ def colours(theme: Path) -> str:
     """The variables of both themes. Dark holds on screen only: paper is white."""
     tokens, palette = _json(theme / "colours.json"), list(_json(theme / "palette.json").values())
     light = _rule(":root", "light", tokens["light"], palette)
-    dark = [_lighter(colour) for colour in palette]
+    dark = [lighter(colour) for colour in palette]
     on, system = (_rule(selector, "dark", tokens["dark"], dark) for selector in (DARK_ON, DARK_SYSTEM))
     return (f"{light}\n@media screen {{\n{on}\n@media (prefers-color-scheme: dark) {{\n{system}\n}}\n}}")
 
@@ -104,7 +104,7 @@ def _rule(selector: str, scheme: str, tokens: dict[str, str], palette: list[str]
     return f"{selector} {{ color-scheme: {scheme}; {body} }}"
 
 
-def _lighter(colour: str) -> str:
+def lighter(colour: str) -> str:
     """'#rrggbb' mixed with white."""
     channels = (int(colour[i:i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(c + (255 - c) * LIGHTEN):02x}" for c in channels)

@@ -32,14 +32,21 @@ async function pagefind() {
 
 /**
  * @param {any} page a Pagefind result
- * @returns {Hit[]} its two best sections
+ * @returns {Hit[]} its two sections with most of the words
  */
 function sections(page) {
-  const parts = page.sub_results?.length ? page.sub_results.slice(0, 2) : [page];
+  const ranked = (page.sub_results || []).toSorted((/** @type {any} */ a, /** @type {any} */ b) => weight(b) - weight(a));
+  const parts = ranked.length ? ranked.slice(0, 2) : [page];
   return parts.map((/** @type {any} */ part) => ({
     url: part.url, title: page.meta.title, html: part.excerpt,
     section: part.title && part.title !== page.meta.title ? part.title : "",
   }));
+}
+
+/** @param {{ excerpt: string, locations: number[] }} part different words found count before repeated ones */
+function weight({ excerpt, locations }) {
+  const words = new Set([...excerpt.matchAll(/<mark>(.*?)<\/mark>/g)].map(([, word]) => fold(word).replace(/\W+$/, "")));
+  return words.size + locations.length / (1 + locations.length);
 }
 
 /** @returns {Promise<Entry[]>} the sections in search-index.js; a module cannot be imported from file:// */
@@ -161,7 +168,10 @@ class Search extends HTMLElement {
   key(event) {
     const links = [...this.hits.querySelectorAll("a")], here = links.findIndex((link) => link === document.activeElement);
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (event.key === "Enter" && document.activeElement === this.input) {
+    if (event.key === "Escape") {                       // in a search field the browser would only empty it
+      event.preventDefault();
+      this.dialog.close();
+    } else if (event.key === "Enter" && document.activeElement === this.input) {
       event.preventDefault();
       links[0]?.click();
     } else if (step) {
