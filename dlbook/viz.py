@@ -2,12 +2,13 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'PALETTE', 'INK', 'SOFT', 'RULE', 'PAPER', 'TEXT_WIDTH', 'MARGIN_WIDTH', 'SEQUENTIAL', 'DIVERGING', 'STYLE',
-           'DEFICIENCIES', 'MARK_CONTRAST', 'TEXT_CONTRAST', 'LARGE_TEXT_CONTRAST', 'LEAST_DISTANCE', 'SAME_COLOUR',
-           'MOST_HUES', 'GREY_CHROMA', 'LEAST_POINTS', 'UNITLESS', 'MOST_UNEVEN', 'MOST_REVERSAL', 'WINDOW', 'RULES',
+           'DEFICIENCIES', 'MOST_UNEVEN', 'MOST_REVERSAL', 'GREY_CHROMA', 'WINDOW', 'MARK_CONTRAST', 'TEXT_CONTRAST',
+           'LARGE_TEXT_CONTRAST', 'LEAST_DISTANCE', 'SAME_COLOUR', 'MOST_HUES', 'LEAST_POINTS', 'UNITLESS', 'RULES',
            'FIGURE_MIME', 'uniform_map', 'use_style', 'raster', 'figure', 'label_ends', 'linear', 'luminance',
-           'contrast', 'text_on', 'ucs', 'distance', 'simulate', 'worst_distance', 'Finding', 'Mark', 'marks', 'texts',
-           'ground', 'mark_contrast', 'text_contrast', 'colour_vision', 'categories', 'hue_count', 'label_size',
-           'axis_labels', 'unevenness', 'reversal', 'colour_map', 'zero_baseline', 'audit', 'record', 'capture_figures']
+           'contrast', 'text_on', 'simulate', 'worst_distance', 'ucs', 'distance', 'Finding', 'unevenness', 'reversal',
+           'Mark', 'marks', 'texts', 'ground', 'mark_contrast', 'text_contrast', 'colour_vision', 'categories',
+           'hue_count', 'label_size', 'axis_labels', 'colour_map', 'zero_baseline', 'audit', 'record',
+           'capture_figures']
 
 # %% ../chapters/seeing/perception.ipynb #imports
 import base64
@@ -53,7 +54,9 @@ def uniform_map(name: str, anchors: ArrayLike, n: int = 256) -> Colormap:
     walked = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(fine, axis=0), axis=1))])     # (4096,)
     even = np.stack([np.interp(np.linspace(0, walked[-1], n), walked, c) for c in fine.T], 1)    # (n, 3)
     cmap = mcolors.ListedColormap(np.clip(cspace_convert(even, "CAM02-UCS", "sRGB1"), 0, 1), name)
-    mpl.colormaps.register(cmap, force=True)
+    if name in mpl.colormaps:
+        mpl.colormaps.unregister(name)
+    mpl.colormaps.register(cmap)
     return cmap
 
 # %% ../chapters/seeing/perception.ipynb #maps
@@ -72,7 +75,7 @@ DIVERGING: Colormap = uniform_map("dlbook.diverging", np.concatenate([_curve(*_C
 # %% ../chapters/seeing/perception.ipynb #style
 STYLE: dict[str, object] = {
     "figure.figsize": (TEXT_WIDTH, 0.62 * TEXT_WIDTH), "figure.dpi": 100, "savefig.dpi": 200, "figure.facecolor": PAPER,
-    "savefig.facecolor": PAPER, "figure.constrained_layout.use": True,
+    "savefig.facecolor": PAPER, "axes.facecolor": "none", "figure.constrained_layout.use": True,
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "mathtext.fontset": "dejavusans", "font.size": 8.5,
     "axes.titlesize": 9.5, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 8,
     "axes.labelsize": 8.5, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8, "figure.titlesize": 10,
@@ -111,7 +114,7 @@ def _svg(fig: Figure) -> str | None:
     if getattr(fig, "_dlbook_raster", False):
         return None
     file = io.StringIO()
-    fig.savefig(file, format="svg", metadata={"Date": None})
+    fig.savefig(file, format="svg", metadata={"Date": None}, facecolor="none")
     svg = file.getvalue()
     return re.sub(r'(?<= )(?:d|points|transform)="(?:M|L|translate)[^"]*"', _two_decimals, svg[svg.index("<svg"):])
 
@@ -125,7 +128,7 @@ def _png(fig: Figure) -> tuple[str, dict] | None:
     if not getattr(fig, "_dlbook_raster", False):
         return None
     file = io.BytesIO()
-    fig.savefig(file, format="png", metadata={"Software": None})
+    fig.savefig(file, format="png", metadata={"Software": None}, facecolor="none")
     return base64.b64encode(file.getvalue()).decode(), {"width": round(96 * fig.get_figwidth())}
 
 
@@ -204,16 +207,6 @@ def text_on(colour: ArrayLike | str) -> str:
     """The text colour, ink or white, that reads better on a ground of this colour."""
     return max((INK, PAPER), key=lambda ink: float(contrast(ink, colour)))
 
-# %% ../chapters/seeing/perception.ipynb #distance
-def ucs(colour: ArrayLike | str) -> np.ndarray:
-    """J', a', b' of CAM02-UCS, (..., 3): equal distances look about equally different. Source: Luo et al. 2006."""
-    return cspace_convert(_rgb(colour), "sRGB1", "CAM02-UCS")
-
-
-def distance(a: ArrayLike | str, b: ArrayLike | str) -> np.ndarray:
-    """Perceived difference of two colours: the Euclidean distance in CAM02-UCS."""
-    return np.linalg.norm(ucs(a) - ucs(b), axis=-1)
-
 # %% ../chapters/seeing/perception.ipynb #simulate
 DEFICIENCIES = {"protanopia": "protanomaly", "deuteranopia": "deuteranomaly", "tritanopia": "tritanomaly"}
 
@@ -238,6 +231,16 @@ def worst_distance(a: ArrayLike | str, b: ArrayLike | str) -> tuple[float, str]:
     seen |= {name: float(distance(simulate(a, name), simulate(b, name))) for name in DEFICIENCIES}
     return min((value, name) for name, value in seen.items())
 
+# %% ../chapters/seeing/perception.ipynb #distance
+def ucs(colour: ArrayLike | str) -> np.ndarray:
+    """J', a', b' of CAM02-UCS, (..., 3): equal distances look about equally different. Source: Luo et al. 2006."""
+    return cspace_convert(_rgb(colour), "sRGB1", "CAM02-UCS")
+
+
+def distance(a: ArrayLike | str, b: ArrayLike | str) -> np.ndarray:
+    """Perceived difference of two colours: the Euclidean distance in CAM02-UCS."""
+    return np.linalg.norm(ucs(a) - ucs(b), axis=-1)
+
 # %% ../chapters/seeing/perception.ipynb #finding
 @dataclass(frozen=True)
 class Finding:
@@ -250,6 +253,45 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.message}"
+
+# %% ../chapters/seeing/perception.ipynb #map-measures
+MOST_UNEVEN = 2.0                                                # equal steps may differ twofold, measured above
+MOST_REVERSAL = 0.02                                             # share of the way that lightness may run backwards
+GREY_CHROMA = 8.0                                                # less is a grey
+WINDOW = 16                                                      # steps of 1/16 of the map
+
+
+def unevenness(cmap: Colormap) -> float:
+    """The largest over the smallest perceived difference that equal steps (1/16) along the map make."""
+    path = ucs(cmap(np.linspace(0, 1, 256)))                                         # (256, 3)
+    steps = np.linalg.norm(path[WINDOW:] - path[:-WINDOW], axis=1)
+    return float(steps.max() / max(steps.min(), 1e-9))
+
+
+def reversal(cmap: Colormap) -> float:
+    """How far lightness runs backwards, as a share of its way: 0 for a monotone map.
+
+    A diverging map, whose middle is nearly grey, is measured in its two halves.
+    """
+    path = ucs(cmap(np.linspace(0, 1, 256)))
+    neutral = np.hypot(*path[127:129, 1:].mean(0)) < GREY_CHROMA and np.hypot(*path[:, 1:].T).max() > 2 * GREY_CHROMA
+    parts = [path[:128, 0], path[128:, 0]] if neutral else [path[:, 0]]
+    return float(max(_backwards(part) for part in parts))
+
+
+def _backwards(lightness: np.ndarray) -> float:
+    steps = np.diff(lightness)
+    there, back = sorted([steps.clip(0).sum(), (-steps).clip(0).sum()], reverse=True)
+    return back / max(there, 1e-9)
+
+
+def _map_findings(cmap: Colormap) -> Iterator[Finding]:
+    if (back := reversal(cmap)) > MOST_REVERSAL:
+        yield Finding("colour-map", f"the lightness of {cmap.name!r} turns back on {back:.0%} of its way, so brighter "
+                      "does not mean more", round(back, 3), MOST_REVERSAL)
+    if (uneven := unevenness(cmap)) > MOST_UNEVEN:
+        yield Finding("colour-map", f"equal steps along {cmap.name!r} look up to {uneven:.1f} times as large as others",
+                      round(uneven, 2), MOST_UNEVEN)
 
 # %% ../chapters/seeing/perception.ipynb #parts
 def _points(artist: Artist, data: ArrayLike, transform=None) -> np.ndarray:
@@ -296,7 +338,8 @@ def _line_mark(line: Line2D) -> Mark:
     drawn = line.get_linestyle() not in ("None", "none", " ", "") and line.get_linewidth() > 0
     marker = str(line.get_marker())
     paints = [line.get_color()] if drawn else [line.get_markerfacecolor(), line.get_markeredgecolor()]
-    look = ("line", str(line.get_linestyle()) if drawn else "", marker)
+    dashes = getattr(line, "_unscaled_dash_pattern", None) or line.get_linestyle()      # own dashes have no public name
+    look = ("line", str(dashes) if drawn else "", marker)
     return Mark(_rgba(paints, line.get_alpha()), _points(line, line.get_xydata()), look, line.get_label(), id(line))
 
 
@@ -553,7 +596,7 @@ def _map_categories(ax: Axes) -> list[Mark]:
             for i, rgba in enumerate(np.unique(a.to_rgba(np.unique(np.ma.compressed(a.get_array()))), axis=0))]
 
 # %% ../chapters/seeing/perception.ipynb #rule-hue-count
-MOST_HUES, GREY_CHROMA = 7, 8.0
+MOST_HUES = 7
 
 
 def hue_count(fig: Figure) -> list[Finding]:
@@ -634,49 +677,11 @@ def _label_fault(label: str) -> str | None:
     return f"is labelled “{label}” without a unit; add it in brackets, “(–)” where there is none"
 
 # %% ../chapters/seeing/perception.ipynb #rule-colour-map
-MOST_UNEVEN = 2.0                                                # equal steps may differ twofold, measured above
-MOST_REVERSAL = 0.02                                             # share of the way that lightness may run backwards
-WINDOW = 16                                                      # steps of 1/16 of the map
-
-
-def unevenness(cmap: Colormap) -> float:
-    """The largest over the smallest perceived difference that equal steps (1/16) along the map make."""
-    path = ucs(cmap(np.linspace(0, 1, 256)))                                         # (256, 3)
-    steps = np.linalg.norm(path[WINDOW:] - path[:-WINDOW], axis=1)
-    return float(steps.max() / max(steps.min(), 1e-9))
-
-
-def reversal(cmap: Colormap) -> float:
-    """How far lightness runs backwards, as a share of its way: 0 for a monotone map.
-
-    A diverging map, whose middle is nearly grey, is measured in its two halves.
-    """
-    path = ucs(cmap(np.linspace(0, 1, 256)))
-    neutral = np.hypot(*path[127:129, 1:].mean(0)) < GREY_CHROMA and np.hypot(*path[:, 1:].T).max() > 2 * GREY_CHROMA
-    parts = [path[:128, 0], path[128:, 0]] if neutral else [path[:, 0]]
-    return float(max(_backwards(part) for part in parts))
-
-
-def _backwards(lightness: np.ndarray) -> float:
-    steps = np.diff(lightness)
-    there, back = sorted([steps.clip(0).sum(), -steps.clip(None, 0).sum()], reverse=True)
-    return back / max(there, 1e-9)
-
-
 def colour_map(fig: Figure) -> list[Finding]:
     """A map from numbers to colours has even steps and a lightness that does not turn back, in CAM02-UCS."""
     shown = {a.get_cmap().name: a.get_cmap() for ax in fig.axes if ax.get_visible() for a in _mapped(ax)
              if not _qualitative(a)}
     return [finding for cmap in shown.values() for finding in _map_findings(cmap)]
-
-
-def _map_findings(cmap: Colormap) -> Iterator[Finding]:
-    if (back := reversal(cmap)) > MOST_REVERSAL:
-        yield Finding("colour-map", f"the lightness of {cmap.name!r} turns back on {back:.0%} of its way, so brighter "
-                      "does not mean more", round(back, 3), MOST_REVERSAL)
-    if (uneven := unevenness(cmap)) > MOST_UNEVEN:
-        yield Finding("colour-map", f"equal steps along {cmap.name!r} look up to {uneven:.1f} times as large as others",
-                      round(uneven, 2), MOST_UNEVEN)
 
 # %% ../chapters/seeing/perception.ipynb #rule-zero-baseline
 def zero_baseline(fig: Figure) -> list[Finding]:
