@@ -198,7 +198,7 @@ local function code(el)
 end
 
 local function div(el)
-  if el.classes:includes('dl-mark') then return {} end
+  if el.classes:includes('dl-mark') then return html and {} or nil end
   if el.classes:includes('theorem') then return theorem(el) end
   if el.classes:includes('proof') then return proof(el) end
   if el.classes:includes('panel-tabset') then return tabset(el) end

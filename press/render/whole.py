@@ -16,7 +16,7 @@ from typing import Any
 from press.book import Book, Problem, ProblemsFound
 from press.files import write_if_changed
 from press.render import pandoc
-from press.render.pages import Prepared, Prepared_book, digest, prepare, tools_key
+from press.render.pages import Page, Prepared, Prepared_book, digest, prepare, tools_key
 from press.render.references import References, collect
 
 Block = dict[str, Any]
@@ -42,7 +42,7 @@ def assemble(book: Book, target: str, jobs: int = 2) -> Whole:
         done = list(pool.map(lambda item: _second_pass(book, item, every, references, target), every.pages))
     if problems := [problem for _, found in done for problem in found]:
         raise ProblemsFound(problems)
-    blocks = [block for block in _joined(book, every, [blocks for blocks, _ in done], references, target)]
+    blocks = list(_joined(book, every, [blocks for blocks, _ in done], references, target))
     document = json.dumps({"pandoc-api-version": _api_version(), "meta": {}, "blocks": blocks}, ensure_ascii=False)
     figures = [(book.build / "figures" / name).read_bytes() for item in every.pages for name in item.figures]
     return Whole(document, digest(tools_key(book), document, *figures))
@@ -64,8 +64,8 @@ def _second_pass(book: Book, item: Prepared, every: Prepared_book, references: R
     refs.write_text(uses, encoding="utf-8")
     filters = [f"--lua-filter={book.root / 'filters' / name}" for name in ("embedded.lua", "print.lua")]
     folder = item.page.url.rpartition("/")[0]
-    meta = {"dl-refs": str(refs), "dl-side": str(side), "dl-target": target,
-            "dl-files": str(book.build / "figures" / folder), "dl-sources": str(item.page.source.parent)}
+    meta = _meta(item.page, target) | {"dl-refs": str(refs), "dl-side": str(side),
+                                       "dl-files": str(book.build / "figures" / folder)}
     out, complaints = pandoc.run(["--from", "json", "--to", "json", *filters], item.ast, book.root, meta)
     for path in (side, refs):
         path.unlink(missing_ok=True)
@@ -74,6 +74,16 @@ def _second_pass(book: Book, item: Prepared, every: Prepared_book, references: R
     if not problems:
         write_if_changed(store, json.dumps({"key": key, "blocks": blocks}, ensure_ascii=False))
     return blocks, problems
+
+
+def _meta(page: Page, target: str) -> dict[str, str]:
+    return {"dl-target": target, "dl-name": page.name, "dl-slug": _slug(page), "dl-kind": page.kind, "dl-url": page.url,
+            "dl-depth": str(int(bool(page.part))), "dl-sources": str(page.source.parent)}
+
+
+def _slug(page: Page) -> str:
+    """The page's id as a prefix of ids."""
+    return page.id.replace("/", "-")
 
 
 def _uses(item: Prepared, every: Prepared_book, references: References) -> dict[str, Any]:
@@ -100,20 +110,21 @@ def _joined(book: Book, every: Prepared_book, pages: list[list[Block]], referenc
     for item, blocks in zip(every.pages, pages, strict=True):
         if item.page.part and item.page.part != part:
             part = item.page.part
-            yield _part(part, target)
-        kept, taken = _split(blocks)
+            yield _heading(target, 1, "part", part)
+        kept, taken = _split(blocks, target)
         if taken:
-            key += [_heading(2, f"{item.page.number} {item.title}".strip()), *taken]
+            title = f"{item.page.number} {item.title}".strip()
+            key += [_heading(target, 2, "section", title, f"key-{_slug(item.page)}"), *taken]
         yield from kept
         if item.page.kind == "references":
-            yield from _bibliography(references)
+            yield from _bibliography(references, target)
     if key:
-        yield _heading(1, KEY_TITLE)
+        yield _heading(target, 1, "chapter", KEY_TITLE)
         yield from key
 
 
-def _split(blocks: list[Block]) -> tuple[list[Block], list[Block]]:
-    """The blocks without their answers and solutions, and these, each behind the name of its question or task."""
+def _split(blocks: list[Block], target: str) -> tuple[list[Block], list[Block]]:
+    """The blocks without their answers and solutions, and these (filters/print.lua gave each its title)."""
     kept, taken = [], []
     for block in blocks:
         if block["t"] != "Div":
@@ -121,40 +132,42 @@ def _split(blocks: list[Block]) -> tuple[list[Block], list[Block]]:
             continue
         (name, classes, attributes), content = block["c"]
         if AT_THE_END & set(classes):
-            taken.append(block)
+            taken += content if target == "typst" else [block]
             continue
-        inner, answers = _split(content)
-        if answers and (lead := _lead(name, classes, content)):
-            answers = [lead, *answers]
+        inner, answers = _split(content, target)
         taken += answers
         kept.append({"t": "Div", "c": [[name, classes, attributes], inner]})
     return kept, taken
 
 
-def _lead(name: str, classes: list[str], content: list[Block]) -> Block | None:
-    """What stands before an answer: the question's number, or the exercise's own title line."""
-    if "quiz-question" in classes:
-        strong = next((inline for block in content if block["t"] == "Para" for inline in block["c"]
-                       if inline["t"] == "Strong"), None)
-        return {"t": "Para", "c": [{"t": "Str", "c": "Question"}, {"t": "Space"}, strong]} if strong else None
-    return content[0] if "theorem-exr" in classes else None
-
-
-def _heading(level: int, text: str) -> Block:
+def _heading(target: str, level: int, role: str, text: str, name: str = "") -> Block:
     words = [part for word in text.split() for part in ({"t": "Str", "c": word}, {"t": "Space"})][:-1]
-    return {"t": "Header", "c": [level, ["", ["unnumbered"], []], words]}
+    if target != "typst":
+        return {"t": "Header", "c": [level, [name, ["unnumbered", role], []], words]}
+    mark = f" <{name}>" if name else ""
+    return _raw(f'#dl-heading({level}, "{role}", "", true, {string(text)}){mark}')
 
 
-def _part(title: str, target: str) -> Block:
-    if target == "typst":
-        return {"t": "RawBlock", "c": ["typst", f"#dl-part[{title}]"]}
-    return _heading(1, title)
+def string(text: str) -> str:
+    """A Typst string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _bibliography(references: References) -> list[Block]:
+def _bibliography(references: References, target: str) -> Iterator[Block]:
+    """The list of works; in Typst each entry is a paragraph with a hanging indent behind its label."""
     done = subprocess.run([pandoc.executable(), "--from=html", "--to=json"], input=references.entries.encode(),
                           capture_output=True, check=True)
-    return json.loads(done.stdout)["blocks"]
+    blocks = json.loads(done.stdout)["blocks"]
+    if target != "typst":
+        yield from blocks
+        return
+    for entry in (block for outer in blocks for block in outer["c"][1]):
+        (name, _, _), content = entry["c"]
+        yield from (_raw("#dl-entry["), *content, _raw(f"] <{name}>"))
+
+
+def _raw(text: str) -> Block:
+    return {"t": "RawBlock", "c": ["typst", text]}
 
 
 def _api_version() -> list[int]:
