@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['REGISTRY', 'ABSENT', 'SOUND', 'Progress', 'TIMEOUT', 'LIMIT', 'SILHOUETTES', 'SKETCHES', 'DataError', 'Unreachable',
-           'StandInWarning', 'File', 'Spec', 'Provenance', 'DataSet', 'Split', 'Images', 'Table', 'cache', 'sha256',
-           'unpack', 'read_idx', 'load', 'fetch', 'Entry', 'catalogue', 'verify', 'save_weights', 'load_weights']
+           'StandInWarning', 'File', 'Spec', 'cache', 'sha256', 'Provenance', 'DataSet', 'Split', 'Images', 'Table',
+           'load', 'fetch', 'unpack', 'save_weights', 'load_weights', 'read_idx', 'Entry', 'catalogue', 'verify']
 
 # %% ../chapters/appendix/data.ipynb #imports
 import contextlib
@@ -178,63 +178,6 @@ REGISTRY: dict[str, Spec] = {
         read={"names": "CRIM ZN INDUS CHAS NOX RM AGE DIS RAD TAX PTRATIO B LSTAT MEDV".split()}),
 }
 
-# %% ../chapters/appendix/data.ipynb #dataset
-@dataclass(frozen=True)
-class Provenance:
-    """Where a loaded data set came from. kind: "real" or "stand-in"; str() gives one line to print in a chapter."""
-
-    title: str
-    kind: str
-    source: str
-    note: str = ""
-
-    def __str__(self) -> str:
-        head = f"{self.title}: real data" if self.kind == "real" else f"Stand-in for {self.title}, not the real data"
-        return f"{head} ({self.source})." + (f" Note: {self.note}." if self.note else "")
-
-    @property
-    def caption(self) -> str:
-        """A few words for a figure's caption."""
-        return self.title if self.kind == "real" else f"a stand-in for {self.title}"
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """What `load` returns; images and tables add their own parts."""
-
-    name: str
-    provenance: Provenance
-
-    @property
-    def is_real(self) -> bool:
-        """Whether thresholds that only hold on the real data may be checked."""
-        return self.provenance.kind == "real"
-
-
-@dataclass(frozen=True)
-class Split:
-    """x: (n, height, width) uint8. y: (n,) int64, an index into the classes."""
-
-    x: "torch.Tensor"
-    y: "torch.Tensor"
-
-
-@dataclass(frozen=True)
-class Images(DataSet):
-    """Labelled pictures, in the parts that their makers fixed."""
-
-    train: Split
-    test: Split
-    classes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Table(DataSet):
-    """Rows and named columns, one of which is to be predicted."""
-
-    frame: "pd.DataFrame"
-    target: str                                                  # the name of the column to predict
-
 # %% ../chapters/appendix/data.ipynb #places
 def cache() -> Path:
     """The folder for downloads: $DLBOOK_CACHE, else the place that this operating system sets aside for it."""
@@ -298,6 +241,63 @@ def _remember(stamp: Path, seen: str) -> None:
         draft.write_text(seen)
         os.replace(draft, stamp)
 
+# %% ../chapters/appendix/data.ipynb #dataset
+@dataclass(frozen=True)
+class Provenance:
+    """Where a loaded data set came from. kind: "real" or "stand-in"; str() gives one line to print in a chapter."""
+
+    title: str
+    kind: str
+    source: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.title}: real data" if self.kind == "real" else f"Stand-in for {self.title}, not the real data"
+        return f"{head} ({self.source})." + (f" Note: {self.note}." if self.note else "")
+
+    @property
+    def caption(self) -> str:
+        """A few words for a figure's caption."""
+        return self.title if self.kind == "real" else f"a stand-in for {self.title}"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What `load` returns; images and tables add their own parts."""
+
+    name: str
+    provenance: Provenance
+
+    @property
+    def is_real(self) -> bool:
+        """Whether thresholds that only hold on the real data may be checked."""
+        return self.provenance.kind == "real"
+
+
+@dataclass(frozen=True)
+class Split:
+    """x: (n, height, width) uint8. y: (n,) int64, an index into the classes."""
+
+    x: "torch.Tensor"
+    y: "torch.Tensor"
+
+
+@dataclass(frozen=True)
+class Images(DataSet):
+    """Labelled pictures, in the parts that their makers fixed."""
+
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table(DataSet):
+    """Rows and named columns, one of which is to be predicted."""
+
+    frame: "pd.DataFrame"
+    target: str                                                  # the name of the column to predict
+
 # %% ../chapters/appendix/data.ipynb #finding
 ABSENT, SOUND = "is not on this machine", "is as registered"
 Progress = Callable[[int, int], None]                            # called with the bytes there and the bytes in all
@@ -330,6 +330,45 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+
+# %% ../chapters/appendix/data.ipynb #loading
+_warned: set[str] = set()
+
+
+def load(name: str, download: bool = True) -> DataSet:
+    """The data set, from the first place that has it: $DLBOOK_DATA, the cache, its official source, else its stand-in.
+
+    Returns Images or Table. A stand-in warns once and says so in `.provenance`. Raises DataError for an unknown name, a
+    wrong file in $DLBOOK_DATA, or a cache that cannot be written.
+    """
+    spec = _spec(name)
+    if not spec.files:
+        return _bundled(name)
+    try:
+        found = [_obtain(file, download) for file in spec.files]
+    except Unreachable as reason:
+        return _stand_in(name, str(reason))
+    sources = " and ".join(dict.fromkeys(source for _, source in found))
+    return _real(name, [path for path, _ in found], sources)
+
+
+def _stand_in(name: str, reason: str) -> DataSet:
+    spec = REGISTRY[name]
+    provenance = Provenance(spec.title, "stand-in", spec.stand_in, "results on it say nothing of the real set")
+    if name not in _warned:
+        _warned.add(name)
+        warnings.warn(f"{provenance} Reason: {reason}.", StandInWarning, stacklevel=3)
+    if spec.classes:
+        return _images(name, provenance, _enlarged_digits() if name == "mnist" else _drawn_clothes())
+    return Table(name, provenance, _drawn_table(name), spec.target)
+
+
+def fetch(name: str, progress: Progress | None = None) -> list[Path]:
+    """Make sure that the real files of a data set are on this machine, verified; returns their paths.
+
+    Raises DataError where that fails: there are no stand-ins here.
+    """
+    return [_obtain(file, progress=progress)[0] for file in _spec(name).files]
 
 # %% ../chapters/appendix/data.ipynb #transfer
 TIMEOUT = 15.0                                                   # seconds without a byte before a source is given up
@@ -548,6 +587,39 @@ def _whole(archive: Path) -> Iterator[None]:
     except _DAMAGE as error:
         why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
         raise DataError(f"{archive} is not a whole zip or tar archive ({why}); fetch it again") from error
+
+# %% ../chapters/appendix/data.ipynb #weights
+def save_weights(path: Path | str, tensors: Mapping[str, "torch.Tensor"], **about: str) -> Path:
+    """Write named tensors (a state dict) with a few words about them as safetensors, in one move."""
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with _writable(draft):
+        try:
+            whole = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+            save_file(whole, draft, about or None)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    return path
+
+
+def load_weights(path: Path | str) -> dict[str, "torch.Tensor"]:
+    """The named tensors of a safetensors file, on the CPU. Nothing in such a file is run.
+
+    Raises DataError for a file that is not one, such as a pickle of torch.save.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        with contextlib.suppress(OSError), open(path, "rb") as stream:
+            if stream.read(2) in (b"PK", b"\x80\x02"):
+                error = "it looks like a pickle, which could run code"
+        raise DataError(f"{path} is not a readable safetensors file ({error}); save it with save_weights") from None
 
 # %% ../chapters/appendix/data.ipynb #reading
 def read_idx(path: Path | str) -> np.ndarray:
@@ -770,45 +842,6 @@ SKETCHES = {
         LSTAT ~ 12.7 7.14 -.74 1.73 37.97; MEDV ~ 22.5 9.2 1.00 5.0 50.0""",
 }
 
-# %% ../chapters/appendix/data.ipynb #loading
-_warned: set[str] = set()
-
-
-def load(name: str, download: bool = True) -> DataSet:
-    """The data set, from the first place that has it: $DLBOOK_DATA, the cache, its official source, else its stand-in.
-
-    Returns Images or Table. A stand-in warns once and says so in `.provenance`. Raises DataError for an unknown name, a
-    wrong file in $DLBOOK_DATA, or a cache that cannot be written.
-    """
-    spec = _spec(name)
-    if not spec.files:
-        return _bundled(name)
-    try:
-        found = [_obtain(file, download) for file in spec.files]
-    except Unreachable as reason:
-        return _stand_in(name, str(reason))
-    sources = " and ".join(dict.fromkeys(source for _, source in found))
-    return _real(name, [path for path, _ in found], sources)
-
-
-def _stand_in(name: str, reason: str) -> DataSet:
-    spec = REGISTRY[name]
-    provenance = Provenance(spec.title, "stand-in", spec.stand_in, "results on it say nothing of the real set")
-    if name not in _warned:
-        _warned.add(name)
-        warnings.warn(f"{provenance} Reason: {reason}.", StandInWarning, stacklevel=3)
-    if spec.classes:
-        return _images(name, provenance, _enlarged_digits() if name == "mnist" else _drawn_clothes())
-    return Table(name, provenance, _drawn_table(name), spec.target)
-
-
-def fetch(name: str, progress: Progress | None = None) -> list[Path]:
-    """Make sure that the real files of a data set are on this machine, verified; returns their paths.
-
-    Raises DataError where that fails: there are no stand-ins here.
-    """
-    return [_obtain(file, progress=progress)[0] for file in _spec(name).files]
-
 # %% ../chapters/appendix/data.ipynb #listing
 @dataclass(frozen=True)
 class Entry:
@@ -860,36 +893,3 @@ def _verdict(file: File) -> str:
         _stamp(path).unlink()
     with _readable(path):
         return _fault(path, file) or SOUND
-
-# %% ../chapters/appendix/data.ipynb #weights
-def save_weights(path: Path | str, tensors: Mapping[str, "torch.Tensor"], **about: str) -> Path:
-    """Write named tensors (a state dict) with a few words about them as safetensors, in one move."""
-    from safetensors.torch import save_file
-
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with _writable(draft):
-        try:
-            whole = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-            save_file(whole, draft, about or None)
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-    return path
-
-
-def load_weights(path: Path | str) -> dict[str, "torch.Tensor"]:
-    """The named tensors of a safetensors file, on the CPU. Nothing in such a file is run.
-
-    Raises DataError for a file that is not one, such as a pickle of torch.save.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        with contextlib.suppress(OSError), open(path, "rb") as stream:
-            if stream.read(2) in (b"PK", b"\x80\x02"):
-                error = "it looks like a pickle, which could run code"
-        raise DataError(f"{path} is not a readable safetensors file ({error}); save it with save_weights") from None
