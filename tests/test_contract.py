@@ -21,6 +21,7 @@ from press import book as model
 from press.book import BookError, ProblemsFound
 from press.render import html as embedded
 from press.render import render
+from press.render.highlight import marked
 from tests import kitchen
 
 QUARTO = shutil.which("quarto")
@@ -442,6 +443,15 @@ def test_package_page_links_the_section_that_explains_it(pandoc_book):
 def test_titles_are_shown_not_run(pandoc_book):
     text = (pandoc_book.output / "index.html").read_text("utf-8")
     assert "Kitchen &amp; &lt;sink&gt;" in text and "<sink>" not in text
+
+
+def test_listings_are_marked_up_and_read_the_same():
+    code = '@dataclass\nclass A(B):\n    """Doc "x" # no"""\n    def f(self, n: int = 0x1F):  # c < d\n        return f"{n}\\"" + .5'
+    text = marked(code)
+    assert html.fromstring(f"<pre>{text}</pre>").text_content() == code
+    for kind, token in (("st", '"""Doc "x" # no"""'), ("co", "# c &lt; d"), ("dv", "0x1F"), ("fl", ".5"), ("fu", "f"),
+                        ("kw", "def"), ("cf", "return"), ("bu", "int"), ("at", "@dataclass"), ("st", 'f"{n}\\""')):
+        assert f'<span class="{kind}">{token}</span>' in text
 
 
 # ---- faults: file and cell are named, the old book stays ------------------------------------------------------------

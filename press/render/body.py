@@ -20,6 +20,7 @@ from press.render.pages import Page, Prepared, Prepared_book, digest, tools_key
 from press.render.references import References
 
 SECTION = re.compile(r'(<section id="([^"]+)"[^>]*>\s*<h[2-6])')
+NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'   # html needs none, and it weighs 14 kB on a long page
 TABLE = re.compile(r"<table\b.*?</table>", re.S)
 SOURCES = (".ipynb", ".qmd")
 
@@ -129,7 +130,7 @@ def _cell_of(item: Prepared, message: str) -> str | None:
 
 def _tidy(out: str, record: dict[str, Any], entries: str | None) -> Body:
     """Code listings marked up, tables that say what their header cells head, the bibliography in its place."""
-    text = highlight.listings(out)
+    text = highlight.listings(out.replace(NAMESPACE, ""))
     text = SECTION.sub(r'\1 id="\2-title"', text)           # Pagefind finds sections by their headings' ids
     text = TABLE.sub(lambda match: accessible(match[0]), text)
     if entries is not None:
