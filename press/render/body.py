@@ -151,7 +151,8 @@ def accessible(table: str) -> str:
     caption = re.search(r"<caption[^>]*>(.*?)</caption>", table, re.S)
     name = _plain(caption[1]) if caption else "Table"
     whole = head + cut + rest if cut else rest
-    return f'<div class="table-wide" tabindex="0" role="region" aria-label="{name}">{whole}</div>'
+    role = "region" if caption else "group"                   # landmarks must have names of their own
+    return f'<div class="table-wide" tabindex="0" role="{role}" aria-label="{name}">{whole}</div>'
 
 
 def _plain(markup: str) -> str:
