@@ -35,6 +35,18 @@ function frameFormulas() {
   }
 }
 
+/** Keep a formula and the punctuation after it on one line: browsers may break between them. */
+function keepPunctuation() {
+  for (const math of document.querySelectorAll('main math:not([display="block"])')) {
+    const mark = math.nextSibling instanceof Text && math.nextSibling.data.match(/^[,.;:!?)\]’”]+/)?.[0];
+    if (!mark) continue;
+    const frame = Object.assign(document.createElement("span"), { className: "kept" });
+    math.nextSibling.data = math.nextSibling.data.slice(mark.length);
+    math.replaceWith(frame);
+    frame.append(math, mark);
+  }
+}
+
 /** Look at every region again. */
 function look() {
   frameFormulas();
@@ -45,6 +57,7 @@ function look() {
   }
 }
 
+keepPunctuation();
 look();
 new ResizeObserver(look).observe(document.querySelector("main") || document.body);
 document.fonts?.ready.then(look);
