@@ -111,7 +111,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'dlbook.data.read_idx': ('appendix/data.html#read_idx', 'dlbook/data.py'),
                              'dlbook.data.save_weights': ('appendix/data.html#save_weights', 'dlbook/data.py'),
                              'dlbook.data.sha256': ('appendix/data.html#sha256', 'dlbook/data.py'),
-                             'dlbook.data.unpack': ('appendix/data.html#unpack', 'dlbook/data.py'),
+                             'dlbook.data.unpack_archive': ('appendix/data.html#unpack_archive', 'dlbook/data.py'),
                              'dlbook.data.verify': ('appendix/data.html#verify', 'dlbook/data.py')},
             'dlbook.perceptron': { 'dlbook.perceptron.NotSeparable': ('foundations/perceptron.html#notseparable', 'dlbook/perceptron.py'),
                                    'dlbook.perceptron.Run': ('foundations/perceptron.html#run', 'dlbook/perceptron.py'),
