@@ -98,7 +98,8 @@ def _renamed(text: str, chapter: Chapter, round_: int) -> str:
     """The text with the chapter's labels renamed, and its quiz's question ids."""
     if not round_:
         return text
-    whole = "".join(path.read_text(encoding="utf-8") for path in (chapter.notebook, chapter.exercises) if path.is_file())
+    sources = [path for path in (chapter.notebook, chapter.exercises) if path.is_file()]
+    whole = "".join(path.read_text(encoding="utf-8") for path in sources)
     names = sorted({a or b for a, b in LABEL.findall(whole)}, key=len, reverse=True)
     pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, names))})(?![\w-])") if names else None
     return pattern.sub(rf"\1-{round_}", text) if pattern else text

@@ -18,7 +18,7 @@ HEADING = re.compile(r"^#{1,6}\s.*\{#(?P<id>sec-[\w-]+)[^}]*\}\s*$", re.M)
 
 @dataclass(frozen=True)
 class Item:
-    """A public function, class, method or constant. origin: the address of the section that explains it, from the root."""
+    """A public function, class, method or constant. origin: the section that explains it, from the root."""
 
     name: str
     kind: str
@@ -55,7 +55,7 @@ def _module(book: Book, package: Path, path: Path) -> Module:
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        raise BookError(f"dlbook/{path.name}, line {error.lineno}: {error.msg}; export it again (nbdev-export)") from None
+        raise BookError(f"dlbook/{path.name}, line {error.lineno}: {error.msg}; run nbdev-export again") from None
     places = _places(book, path, source)
     items = tuple(_items(tree, lambda line: _place_at(places, line), _public(tree)))
     return Module(name, ast.get_docstring(tree) or "", _chapter(book, path, source), items)
@@ -152,8 +152,8 @@ def html(module: Module) -> str:
     """The module's page body; addresses relative to the folder `api/`."""
     chapter = f'<p>Made in the chapter <a href="../{module.chapter.url}">{escape(module.chapter.id)}</a>.</p>' \
         if module.chapter else ""
-    return (f'<h1 id="dlbook.{module.name}"><code>dlbook.{escape(module.name)}</code></h1>\n{prose(module.doc)}{chapter}\n'
-            + "\n".join(_item_html(item) for item in module.items))
+    return (f'<h1 id="dlbook.{module.name}"><code>dlbook.{escape(module.name)}</code></h1>\n'
+            f"{prose(module.doc)}{chapter}\n" + "\n".join(_item_html(item) for item in module.items))
 
 
 def index(every: list[Module]) -> str:

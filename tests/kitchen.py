@@ -149,7 +149,8 @@ The fallback of the explorable.
 """
 QUIZ = {"chapter": "one/first", "questions": [
     {"id": "first-salt", "kind": "single", "outcome": "cook", "lines": ["X01"], "difficulty": 1, "conceptual": True,
-     "section": "sec-first-table", "prompt": "What is $2^2$, as in @eq-first-norm?", "explanation": "By @thm-first-salt.",
+     "section": "sec-first-table", "prompt": "What is $2^2$, as in @eq-first-norm?", 
+     "explanation": "By @thm-first-salt.",
      "options": [{"text": "4", "right": True, "feedback": "Yes."}, {"text": "5", "feedback": "That adds one too many."},
                  {"text": "2", "feedback": "That forgets the square."}]},
     {"id": "first-count", "kind": "number", "outcome": "taste", "lines": ["X01"], "difficulty": 1, "conceptual": False,
@@ -163,7 +164,7 @@ def double(x: int) -> int:
     """Twice `x`."""
     return 2 * x
 '''
-EXPLORABLE = 'customElements.define("dl-kitchen", class extends HTMLElement {});  // "</script>" may stand in a comment\n'
+EXPLORABLE = 'customElements.define("dl-kitchen", class extends HTMLElement {});  // "</script>" in a comment\n'
 
 
 def svg(note: str = "") -> dict:
@@ -190,14 +191,16 @@ def first() -> list[dict]:
                                               "text/plain": "HBox(widget)"})
     return [
         new_raw_cell(FRONT, id="front"),
-        text("# First & foremost {#sec-first}\n\nA question that opens the chapter, long enough to describe it.", "title"),
+        text("# First & foremost {#sec-first}\n\nA question that opens the chapter and describes it.", "title"),
         code("#| default_exp: first", "module"),
         text(SECTION, "section"), text(BLOCKS, "blocks"),
         code('#| export: true\ndef double(x: int) -> int:\n    """Twice `x`."""\n    return 2 * x', "double"),
         text(CHECK, "check"),
         code("assert double(2) == 2 + 2\nprint('both give', double(2))", "check-code", stream("both give 4\n")),
-        code('#| label: fig-first-line\n#| fig-cap: "The line rises over \\\\[0, 1), see $x$ and @rosenblatt1958perceptron."\n'
-             '#| fig-alt: "A \\"straight\\" line & its \\\\slope"\n#| waive: "zero-bars: there are no bars"\nplot(secret=1)',
+        code('#| label: fig-first-line\n'
+             '#| fig-cap: "The line rises over \\\\[0, 1), see $x$ and @rosenblatt1958perceptron."\n'
+             '#| fig-alt: "A \\"straight\\" line & its \\\\slope"\n'
+             '#| waive: "zero-bars: there are no bars"\nplot(secret=1)',
              "line", svg()),
         text(READING, "reading"),
         code('#| label: tbl-first-frame\n#| tbl-cap: "Heights of penguins."\nframe', "frame", frame),
@@ -212,15 +215,16 @@ def first() -> list[dict]:
 def second() -> list[dict]:
     png = new_output("display_data", data={"image/png": PNG, "text/plain": "<Figure>"})
     return [
-        new_raw_cell(FRONT.replace('prerequisites: ["Salt", "[The second chapter](../two/second.ipynb#sec-second-end)"]',
-                                   "prerequisites: []"), id="front"),
+        new_raw_cell(FRONT.partition("prerequisites")[0] + "prerequisites: []\n---", id="front"),
         text("# Second helping {#sec-second}\n\nBack to @fig-first-line and @eq-first-norm.", "title"),
-        code('#| label: fig-second-dot\n#| fig-cap: "A dot."\n#| fig-alt: "One dot"\n#| fig-column: margin\ndot()', "dot", png),
+        code('#| label: fig-second-dot\n#| fig-cap: "A dot."\n#| fig-alt: "One dot"\n#| fig-column: margin\ndot()',
+             "dot", png),
         text("## The end {#sec-second-end}\n\nAs @rosenblatt1958perceptron says.", "end")]
 
 
 def extra() -> list[dict]:
-    return [text("# Extra {#sec-extra}\n\n## Inside {#sec-extra-inside}\n\n$$x = 1$$ {#eq-extra-x}\n\nSee @eq-extra-x in "
+    return [text("# Extra {#sec-extra}\n\n## Inside {#sec-extra-inside}\n\n$$x = 1$$ {#eq-extra-x}"
+                 "\n\nSee @eq-extra-x in "
                  "@sec-extra-inside.", "title")]
 
 

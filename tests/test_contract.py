@@ -446,7 +446,8 @@ def test_titles_are_shown_not_run(pandoc_book):
 
 
 def test_listings_are_marked_up_and_read_the_same():
-    code = '@dataclass\nclass A(B):\n    """Doc "x" # no"""\n    def f(self, n: int = 0x1F):  # c < d\n        return f"{n}\\"" + .5'
+    code = '@dataclass\nclass A(B):\n    """Doc "x" # no"""\n'
+    code += '    def f(self, n: int = 0x1F):  # c < d\n        return f"{n}\\"" + .5'
     text = marked(code)
     assert html.fromstring(f"<pre>{text}</pre>").text_content() == code
     for kind, token in (("st", '"""Doc "x" # no"""'), ("co", "# c &lt; d"), ("dv", "0x1F"), ("fl", ".5"), ("fu", "f"),
@@ -482,12 +483,12 @@ FAULTS = {
     "missing picture": (kitchen.text("![A dot](gone.png)", "bad"), "gone.png"),
     "picture of another host": (kitchen.text("![A dot](https://example.org/a.png)", "bad"), "another host"),
     "picture without alt text": (kitchen.text("![](../one/dot.png)", "bad"), "alt text"),
-    "figure without alt text": (new_code_cell("#| label: fig-bad\n#| fig-cap: \"C\"\nplot()", id="bad", outputs=[FIGURE]),
+    "figure without alt text": (new_code_cell("#| label: fig-bad\n#| fig-cap: C\nplot()", id="bad", outputs=[FIGURE]),
                                 "fig-alt"),
     "figure that was never drawn": (new_code_cell("#| label: fig-bad\n#| fig-alt: a\nplot()", id="bad"), "execute"),
     "label used twice": (kitchen.text("$$x$$ {#eq-first-norm}", "bad"), "eq-first-norm"),
     "id used twice": (kitchen.text("[a]{#same} [b]{#same}", "bad"), "same"),
-    "caption that Quarto cannot read": (new_code_cell("#| label: fig-bad\n#| fig-alt: a\n#| fig-cap: \"In [0, 1)\"\nplot()",
+    "caption that Quarto cannot read": (new_code_cell("#| label: fig-bad\n#| fig-alt: a\n#| fig-cap: In [0, 1)\nplot()",
                                                       id="bad", outputs=[FIGURE]), "bracket"),
     "odd label": (new_code_cell("#| label: \"fig-<b> x\"\nplot()", id="bad", outputs=[FIGURE]), "fig-<b> x"),
     "unknown option": (new_code_cell("#| fig-capt: x\nplot()", id="bad"), "fig-capt"),
@@ -497,7 +498,7 @@ FAULTS = {
     "unclosed block": (kitchen.text("::: {.callout-note}\nNever closed.", "bad"), "nclosed"),
     "check without a cell": (kitchen.text("::: {.check}\nNothing follows.\n:::", "bad"), ".check"),
     "unknown explorable": (kitchen.text("::: {.explorable name=\"none\"}\nx\n:::", "bad"), "none.js"),
-    "missing data of an explorable": (kitchen.text("::: {.explorable name=\"kitchen\" data=\"no.json\"}\nx\n:::", "bad"),
+    "missing data of an explorable": (kitchen.text('::: {.explorable name="kitchen" data="no.json"}\nx\n:::', "bad"),
                                       "no.json"),
     "script in the text": (kitchen.text("<script>alert(1)</script>", "bad"), "<script>"),
     "export without a module": (new_code_cell("#| export: true\ndef f(): pass", id="bad"), "default_exp"),

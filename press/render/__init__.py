@@ -16,7 +16,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What a render did. pages: the addresses that changed; made: the sources that Pandoc read anew; total: all pages."""
+    """What a render did. pages: the addresses that changed; made: the sources read anew; total: all pages."""
 
     engine: str
     pages: list[str] = field(default_factory=list)

@@ -22,6 +22,8 @@ from press.render.references import References
 SECTION = re.compile(r'(<section id="([^"]+)"[^>]*>\s*<h[2-6])')
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'   # html needs none, and it weighs 14 kB on a long page
 TABLE = re.compile(r"<table\b.*?</table>", re.S)
+MARK_OR_MATH = re.compile(r'\["dl-mark"\],\[\["cell","([^"]+)"\]\]|'
+                          r'"t":"Math","c":\[\{"t":"\w+"\},("(?:[^"\\]|\\.)*")')
 SOURCES = (".ipynb", ".qmd")
 
 
@@ -117,8 +119,7 @@ def _cell_of(item: Prepared, message: str) -> str | None:
     quoted = re.search(r"TeX math (.+?),? rendering", message, re.S)
     wanted = "".join(quoted[1].split()) if quoted else ""
     here = None
-    for part in re.finditer(r'\["dl-mark"\],\[\["cell","([^"]+)"\]\]|"t":"Math","c":\[\{"t":"\w+"\},("(?:[^"\\]|\\.)*")',
-                            item.ast):
+    for part in MARK_OR_MATH.finditer(item.ast):
         here = part[1] or here
         if part[2] and wanted and "".join(json.loads(part[2]).split()) == wanted:
             return here

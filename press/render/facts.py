@@ -23,7 +23,7 @@ GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
 
 def write(book: Book, chapter: Chapter, notebook: dict[str, Any] | None = None) -> str:
-    """Write the chapter's facts where they changed; return them as JSON text. notebook: already parsed, or read here."""
+    """Write the chapter's facts where they changed; return them as JSON. notebook: parsed already, or read here."""
     notebook = notebook or nb.parse(chapter.notebook, chapter.source)[0]
     known = {key: value for key, value in facts(book, chapter, notebook).items() if value is not None}
     text = json.dumps(known, ensure_ascii=False, indent=1, sort_keys=True)

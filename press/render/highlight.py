@@ -1,7 +1,8 @@
 """Python listings in html, marked up with Pandoc's class names, so that one style serves both engines.
 
-Pandoc's own highlighter takes three quarters of the time of writing a chapter (0.24 of 0.32 s of CPU), Pygments a third of
-that; one regular expression over the tokens takes 0.01 s, and leaves the operators alone, which halves the markup.
+Pandoc's own highlighter takes three quarters of the time of writing a chapter (0.24 of 0.32 s of CPU), Pygments a
+third of that; one regular expression takes 0.01 s,
+and leaves the operators alone, which halves the markup.
 Listings in other languages stay plain.
 """
 
@@ -21,8 +22,8 @@ TOKEN = re.compile(r"""
   | (?P<dv> \b(?:0[xXbBoO][\da-fA-F_]+|\d[\d_]*)\b)
   | (?P<name> (?:(?<=def\ )|(?<=class\ ))\w+ | (?<![\w.])[A-Za-z_]\w*)
 """, re.X | re.S | re.M)
-FLOW = {"if", "elif", "else", "for", "while", "return", "yield", "break", "continue", "pass", "try", "except", "finally",
-        "raise", "with", "assert", "await"}
+FLOW = {"if", "elif", "else", "for", "while", "return", "yield", "break", "continue", "pass", "try", "except",
+        "finally", "raise", "with", "assert", "await"}
 CLASSES = ({name: "bu" for name in dir(builtins) if not name.startswith("_")} | dict.fromkeys(keyword.kwlist, "kw")
            | dict.fromkeys(FLOW, "cf") | dict.fromkeys(("import", "from"), "im")
            | dict.fromkeys(("True", "False", "None", "self"), "va"))

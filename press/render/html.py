@@ -17,9 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 
 from press import api, assets
 from press.book import Book, ProblemsFound
-from press.render import Progress, Report
+from press.render import Progress, Report, facts, pages, references, site
 from press.render import body as bodies
-from press.render import facts, pages, references, site
 from press.render.body import Body, relative
 from press.render.pages import Page, Prepared
 
@@ -132,7 +131,8 @@ def page_html(book: Book, made: list[Made], item: Made, preload: list[str]) -> s
               (other.page.kind != "api" or other.page.id == "api/index")]
     at = listed.index(item) if item in listed else None
     near = {"prev": _near(item, listed, at, -1), "next": _near(item, listed, at, 1)}
-    return _template(book.root / "theme" / "templates").render(book=_book(book, listed, item), page=_page(book, item) | near, preload=preload)
+    template = _template(book.root / "theme" / "templates")
+    return template.render(book=_book(book, listed, item), page=_page(book, item) | near, preload=preload)
 
 
 def _template(folder: Path) -> Template:
@@ -142,7 +142,8 @@ def _template(folder: Path) -> Template:
 
 @cache
 def _environment(folder: Path) -> Environment:
-    return Environment(loader=FileSystemLoader(folder), autoescape=select_autoescape(["html"]), undefined=StrictUndefined)
+    return Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined,
+                       autoescape=select_autoescape(["html"]))
 
 
 def _near(item: Made, listed: list[Made], at: int | None, step: int) -> dict[str, str] | None:

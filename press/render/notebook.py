@@ -277,7 +277,7 @@ def table(markup: str) -> str:
 def _fenced(text: str, head: str = "") -> str:
     longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", text, re.M)), default=2)
     fence = "`" * (longest + 1)
-    return f"{fence} {head}\n{text}\n{fence}" if head and not head.startswith("{=") else f"{fence}{head}\n{text}\n{fence}"
+    return f"{fence}{head}\n{text}\n{fence}"
 
 
 def _div(attributes: str, body: str, colons: int = 5) -> str:
