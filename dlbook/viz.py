@@ -443,8 +443,9 @@ def texts(fig: Figure) -> list[Text]:
 # %% ../chapters/seeing/perception.ipynb #ground
 @contextmanager
 def _without(artists: list[Artist]) -> Iterator[None]:
-    """Hide the artists for a while."""
+    """Hide the artists for a while. Drawing moves a hidden title, so texts get their places back."""
     hidden = [artist for artist in artists if artist.get_visible()]
+    places = {text: text.get_position() for text in hidden if isinstance(text, Text)}
     for artist in hidden:
         artist.set_visible(False)
     try:
@@ -452,6 +453,8 @@ def _without(artists: list[Artist]) -> Iterator[None]:
     finally:
         for artist in hidden:
             artist.set_visible(True)
+        for text, place in places.items():
+            text.set_position(place)
 
 
 @contextmanager
