@@ -128,6 +128,7 @@ class Popout extends HTMLElement {
     this.trial = null;
     this.answers = this.answers.filter((answer) => answer.kind !== kind);
     this.queue = trials(kind);
+    /** @type {HTMLElement} */ (this.querySelector(".dl-result")).hidden = true;
     this.say(`Look for ${KINDS[kind].hint}. Press J if it is there, F if it is not.`);
     this.stage.focus();
     this.next();
