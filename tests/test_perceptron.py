@@ -43,6 +43,12 @@ def test_answers_and_distances_do_not_change_when_weights_are_scaled(xy, scale, 
     assert p.signed_distance(scale * w, x) == pytest.approx(p.signed_distance(w, x))
 
 
+def test_a_score_of_zero_is_answered_minus_one_and_is_a_mistake_for_both_classes():
+    x = [[1.0, 1.0], [2.0, 1.0]]
+    assert p.classify([1, -1], x).tolist() == [-1, 1]
+    assert p.mistakes([1, -1], x, [1, 1]) == 1 == p.mistakes([1, -1], x, [-1, 1])
+
+
 @given(examples(), st.integers(1, 8))
 def test_equal_order_gives_scikit_learns_weights_to_the_last_bit(xy, epochs):
     x, y = xy
