@@ -21,6 +21,8 @@ from press.render.references import References
 
 SECTION = re.compile(r'(<section id="([^"]+)"[^>]*>\s*<h[2-6])')
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'   # html needs none, and it weighs 14 kB on a long page
+INLINE = re.compile(r'<math display="inline"><semantics>(?P<math>.*?)'
+                    r'<annotation encoding="application/x-tex">(?P<tex>.*?)</annotation></semantics></math>', re.S)
 TABLE = re.compile(r"<table\b.*?</table>", re.S)
 MARK_OR_MATH = re.compile(r'\["dl-mark"\],\[\["cell","([^"]+)"\]\]|'
                           r'"t":"Math","c":\[\{"t":"\w+"\},("(?:[^"\\]|\\.)*")')
@@ -131,7 +133,7 @@ def _cell_of(item: Prepared, message: str) -> str | None:
 
 def _tidy(out: str, record: dict[str, Any], entries: str | None) -> Body:
     """Code listings marked up, tables that say what their header cells head, the bibliography in its place."""
-    text = highlight.listings(out.replace(NAMESPACE, ""))
+    text = highlight.listings(INLINE.sub(_inline, out.replace(NAMESPACE, "")))
     text = SECTION.sub(r'\1 id="\2-title"', text)           # Pagefind finds sections by their headings' ids
     text = TABLE.sub(lambda match: accessible(match[0]), text)
     if entries is not None:
@@ -139,6 +141,12 @@ def _tidy(out: str, record: dict[str, Any], entries: str | None) -> Body:
     root = lxml_html.fromstring(f"<main>{text}</main>")
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     return Body(text, record["headings"], _short(record["description"]), ids, _sections(root, record["headings"]))
+
+
+def _inline(found: re.Match[str]) -> str:
+    """An inline formula with its TeX as an attribute, where the copy script finds it: a fifth of its weight less."""
+    tex = found["tex"].replace('"', "&quot;")
+    return f'<math data-tex="{tex}">{found["math"]}</math>'
 
 
 def accessible(table: str) -> str:

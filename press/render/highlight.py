@@ -1,14 +1,12 @@
 """Python listings in html, marked up with Pandoc's class names, so that one style serves both engines.
 
-Pandoc's own highlighter takes three quarters of the time of writing a chapter (0.24 of 0.32 s of CPU), Pygments a
-third of that; one regular expression takes 0.01 s,
-and leaves the operators alone, which halves the markup.
-Listings in other languages stay plain.
+Pandoc's own highlighter takes three quarters of the time of writing a chapter (0.24 of 0.32 s of CPU), Pygments nearly
+as much; one regular expression takes 0.01 s. It marks what a reader looks for, keywords, strings, comments and defined
+names, and leaves operators, numbers and builtins alone, a third of the markup. Other languages stay plain.
 """
 
 from __future__ import annotations
 
-import builtins
 import keyword
 import re
 from html import escape, unescape
@@ -18,15 +16,12 @@ TOKEN = re.compile(r"""
     (?P<co> \#[^\n]*)
   | (?P<st> (?:\b[rbfuRBFU]{1,2})? (?: \"{3}.*?\"{3} | '{3}.*?'{3} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'))
   | (?P<at> ^[ \t]*@[\w.]+)
-  | (?P<fl> \b(?:\d[\d_]*\.[\d_]*(?:e[-+]?\d+)?|\d[\d_]*e[-+]?\d+)j?|(?<![\w.])\.\d[\d_]*(?:e[-+]?\d+)?)
-  | (?P<dv> \b(?:0[xXbBoO][\da-fA-F_]+|\d[\d_]*)\b)
   | (?P<name> (?:(?<=def\ )|(?<=class\ ))\w+ | (?<![\w.])[A-Za-z_]\w*)
 """, re.X | re.S | re.M)
 FLOW = {"if", "elif", "else", "for", "while", "return", "yield", "break", "continue", "pass", "try", "except",
         "finally", "raise", "with", "assert", "await"}
-CLASSES = ({name: "bu" for name in dir(builtins) if not name.startswith("_")} | dict.fromkeys(keyword.kwlist, "kw")
-           | dict.fromkeys(FLOW, "cf") | dict.fromkeys(("import", "from"), "im")
-           | dict.fromkeys(("True", "False", "None", "self"), "va"))
+CLASSES = (dict.fromkeys(keyword.kwlist, "kw") | dict.fromkeys(FLOW, "cf") | dict.fromkeys(("import", "from"), "im")
+           | dict.fromkeys(("True", "False", "None"), "va"))
 
 
 def listings(text: str) -> str:

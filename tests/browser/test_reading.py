@@ -187,6 +187,18 @@ def test_an_equation_is_copied_as_tex(page: Page, sink: Site) -> None:
     assert page.evaluate("copied") == r"\lVert \mathbf{w} \rVert^2 = \sum_i w_i^2"
 
 
+def test_copied_text_keeps_its_formulas_as_tex(page: Page, sink: Site) -> None:
+    page.goto(sink.url + EVERYTHING)
+    copied = page.evaluate("""() => {
+        const text = [...document.querySelectorAll("main p")].find(p => p.querySelector("math[data-tex]"));
+        getSelection().selectAllChildren(text);
+        const event = new ClipboardEvent("copy", {clipboardData: new DataTransfer(), cancelable: true, bubbles: true});
+        document.dispatchEvent(event);
+        return [event.clipboardData.getData("text/plain"), text.querySelector("math").dataset.tex];
+    }""")
+    assert f"${copied[1]}$" in copied[0] and len(copied[0]) > len(copied[1]) + 2
+
+
 @pytest.mark.parametrize("way", ["url", "file"])
 def test_the_books_own_fonts_are_used(way: str, page: Page, sink: Site) -> None:
     page.goto(getattr(sink, way) + EVERYTHING)

@@ -54,3 +54,22 @@ for (const math of document.querySelectorAll('main math[display="block"]')) {
   frame.append(host);
   offer(frame, "Copy equation as TeX", () => tex.textContent.trim());
 }
+
+/** Text that is selected and copied keeps its formulas, as TeX. */
+document.addEventListener("copy", (event) => {
+  const selection = getSelection();
+  if (!selection || selection.isCollapsed) return;
+  const copy = document.createElement("div");
+  copy.append(selection.getRangeAt(0).cloneContents());
+  const formulas = copy.querySelectorAll("math");
+  if (!formulas.length) return;
+  for (const math of formulas) {
+    const tex = math.querySelector('annotation[encoding="application/x-tex"]');
+    math.replaceWith(tex ? `$$${tex.textContent.trim()}$$` : `$${math.dataset.tex}$`);
+  }
+  copy.className = "visually-hidden";
+  document.body.append(copy);
+  event.clipboardData.setData("text/plain", copy.innerText);
+  copy.remove();
+  event.preventDefault();
+});
