@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['REGISTRY', 'ABSENT', 'SOUND', 'Progress', 'TIMEOUT', 'LIMIT', 'SILHOUETTES', 'SKETCHES', 'DataError', 'Unreachable',
            'StandInWarning', 'File', 'Spec', 'cache', 'sha256', 'Provenance', 'DataSet', 'Split', 'Images', 'Table',
-           'load', 'fetch', 'unpack', 'save_weights', 'load_weights', 'read_idx', 'Entry', 'catalogue', 'verify']
+           'load', 'fetch', 'unpack_archive', 'save_weights', 'load_weights', 'read_idx', 'Entry', 'catalogue',
+           'verify']
 
 # %% ../chapters/appendix/data.ipynb #imports
 import contextlib
@@ -508,7 +509,7 @@ LIMIT = 4 << 30                                                  # bytes: more t
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError)
 
 
-def unpack(archive: Path | str, into: Path | str, limit: int = LIMIT) -> Path:
+def unpack_archive(archive: Path | str, into: Path | str, limit: int = LIMIT) -> Path:
     """Unpack a zip or tar archive into a new folder: all of it or nothing.
 
     Raises DataError for a path outside the folder, a link, a device, more than limit bytes, or a damaged archive.

@@ -453,7 +453,7 @@ def test_a_sound_archive_is_unpacked(tmp_path, kind):
         archive = tar(tmp_path / "a", ("d", {"type": tarfile.DIRTYPE}, b""), ("d/one.txt", {}, b"1"), ("two", {}, b"2"))
     else:
         archive = zipped(tmp_path / "a", ("d/", 0, b""), ("d/one.txt", stat.S_IFREG | 0o644, b"1"), ("two", 0, b"2"))
-    into = data.unpack(archive, tmp_path / "out")
+    into = data.unpack_archive(archive, tmp_path / "out")
     assert {str(p.relative_to(into)): p.read_bytes() for p in into.rglob("*") if p.is_file()} \
         == {str(Path("d/one.txt")): b"1", "two": b"2"}
 
@@ -482,7 +482,7 @@ def test_a_hostile_archive_writes_nothing_anywhere(tmp_path, name):
     archive = make.func(room / "archive", *make.keywords["members"])
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(data.DataError, match="it was not unpacked") as caught:
-        data.unpack(archive, room / "out", limit=1_000_000)
+        data.unpack_archive(archive, room / "out", limit=1_000_000)
     assert sorted(tmp_path.rglob("*")) == before and "\n" not in str(caught.value)
 
 
@@ -496,7 +496,7 @@ def test_a_damaged_archive_is_one_sentence_and_leaves_nothing(tmp_path, damage):
     if damage.startswith("cut"):
         archive.write_bytes(archive.read_bytes()[:20_000])
     with pytest.raises(data.DataError, match="archive") as caught:
-        data.unpack(archive, tmp_path / "out")
+        data.unpack_archive(archive, tmp_path / "out")
     assert {p.name for p in tmp_path.iterdir()} <= {"archive"} and "\n" not in str(caught.value)
 
 
@@ -506,13 +506,13 @@ def test_a_zip_whose_contents_are_damaged_is_refused(tmp_path):
     body[20_000] ^= 255
     archive.write_bytes(body)
     with pytest.raises(data.DataError, match="not a whole zip or tar archive"):
-        data.unpack(archive, tmp_path / "out")
+        data.unpack_archive(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_there_is_not_unpacked_into(tmp_path):
     with pytest.raises(data.DataError, match="is there already"):
-        data.unpack(tar(tmp_path / "a", ("b", {}, b"")), tmp_path)
+        data.unpack_archive(tar(tmp_path / "a", ("b", {}, b"")), tmp_path)
 
 
 # ---- reading
