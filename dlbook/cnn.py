@@ -174,7 +174,8 @@ def fast_lenet() -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(1, 8, 5, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU(),                     # (batch, 8, 12, 12)
         nn.Conv2d(8, 32, 3, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU(),            # (batch, 32, 5, 5)
-        nn.Flatten(), nn.Linear(800, 48), nn.ReLU(), nn.Linear(48, 10))
+        nn.Conv2d(32, 64, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),                            # (batch, 64, 3, 3)
+        nn.Flatten(), nn.Linear(576, 10))
 
 
 def mlp(hidden: int) -> nn.Sequential:
@@ -204,6 +205,7 @@ class Affine(nn.Module):
         return cls(scale.detach(), (norm.bias - scale * norm.running_mean).detach())
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, channels, height, width). Returns the same shape."""
         return x * self.scale[:, None, None] + self.shift[:, None, None]
 
 # %% ../chapters/vision/cnn.ipynb #recipe
@@ -224,7 +226,7 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, warm: float = 0.25) 
 
     Source: Smith and Topin 2019, with straight lines.
     """
-    top = max(1, round(warm * steps))
+    top = max(1, min(steps - 1, round(warm * steps)))
     return torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / top, max(0, steps - 1 - step) / max(1, steps - top)))
 
