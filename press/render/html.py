@@ -23,6 +23,7 @@ from press.render.body import Body, relative
 from press.render.pages import Page, Prepared
 
 EXTRAS = "Reference"
+DOCUMENTS = {"book.pdf": "The book as PDF", "book.epub": "The book as EPUB"}
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,27 @@ class Made:
     body: Body
 
 
+@dataclass(frozen=True)
+class Checked:
+    """The whole book, free of faults: pages ready for the template, the files beside them, the sources read anew."""
+
+    prepared: list[Prepared]
+    made: list[Made]
+    files: dict[str, Path]
+    fresh: list[str]
+
+
 def render(book: Book, jobs: int | None = None, progress: Progress | None = None) -> Report:
     """Build the website in `_book/`. Raises ProblemsFound with every fault; `_book/` is then as it was before."""
-    started, jobs = time.perf_counter(), jobs or os.cpu_count() or 1
+    started = time.perf_counter()
+    ready = check(book, jobs, progress)
+    changed = _write(book, ready.made, ready.files)
+    return Report("pandoc", changed, ready.fresh, len(ready.made), time.perf_counter() - started)
+
+
+def check(book: Book, jobs: int | None = None, progress: Progress | None = None) -> Checked:
+    """Read every page and find the faults of the sources, for either engine. Raises ProblemsFound with all of them."""
+    jobs = jobs or os.cpu_count() or 1
     prepared = pages.prepare(book, "html", jobs, progress)
     if prepared.problems:
         raise ProblemsFound(prepared.problems)
@@ -44,15 +63,14 @@ def render(book: Book, jobs: int | None = None, progress: Progress | None = None
     with ThreadPoolExecutor(jobs) as pool:
         done = list(pool.map(lambda item: bodies.make(book, item, prepared, cited), prepared.pages))
     made = [Made(item.page, item.title, body) for item, (body, _, _) in zip(prepared.pages, done, strict=True)]
-    made += _api_pages(book)
+    made += [*_api_pages(book), _lost()]
     files = shared_files(book, prepared.pages)
     problems = [problem for _, found, _ in done for problem in found]
     problems += bodies.check_links(prepared.pages, made_ids(made), set(files))
     if problems:
         raise ProblemsFound(problems)
-    changed = _write(book, made, files)
     fresh = [item.page.name for item, (_, _, new) in zip(prepared.pages, done, strict=True) if new]
-    return Report("pandoc", changed, fresh, len(made), time.perf_counter() - started)
+    return Checked(prepared.pages, made, files, fresh)
 
 
 def made_ids(made: list[Made]) -> dict[str, set[str]]:
@@ -66,18 +84,22 @@ def _write(book: Book, made: list[Made], files: dict[str, Path]) -> list[str]:
     changed = [item.page.url for item in made if stage.text(item.page.url, page_html(book, made, item, preload))]
     for name, source in files.items():
         stage.copy(name, source)
-    stage.search([_entry(item) for item in made if item.page.kind in ("chapter", "index")], changed)
+    stage.search(entries(made), changed)
     stage.publish()
     return changed
 
 
-def write_api(book: Book, stage: site.Stage) -> None:
+def write_api(book: Book, stage: site.Stage, made: list[Made]) -> None:
     """The package's pages and the style they need, for a site whose other pages another engine made."""
-    listed = [Made(item.page, item.title, Body("", [], "", [], [])) for item in pages.prepare(book).pages]
-    every = listed + _api_pages(book)
     preload = assets.collect(book, stage.folder)
-    for item in every[len(listed):]:
-        stage.text(item.page.url, page_html(book, every, item, preload))
+    for item in made:
+        if item.page.kind == "api":
+            stage.text(item.page.url, page_html(book, made, item, preload))
+
+
+def entries(made: list[Made]) -> list[list[dict[str, str]]]:
+    """What search-index.js holds of each page."""
+    return [_entry(item) for item in made if item.page.kind in ("chapter", "index")]
 
 
 # ---- files beside the pages -----------------------------------------------------------------------------------------
@@ -93,7 +115,7 @@ def shared_files(book: Book, prepared: list[Prepared]) -> dict[str, Path]:
                 found[f"downloads/{chapter.id}{suffix}.ipynb"] = source
     for item in prepared:
         found |= dict(_linked(book, item, found))
-    return found | {name: book.output / name for name in ("book.pdf", "book.epub") if (book.output / name).is_file()}
+    return found | {name: book.output / name for name in DOCUMENTS if (book.output / name).is_file()}
 
 
 def _linked(book: Book, item: Prepared, known: dict[str, Path]) -> Iterator[tuple[str, Path]]:
@@ -123,6 +145,14 @@ def _api_page(name: str, title: str, text: str, names: list[str]) -> Made:
     page = Page("api", f"api/{name}", "", EXTRAS, Path(), f"api/{name}.html", f"api/{name}")
     headings = [{"id": item, "level": 2, "number": "", "html": f"<code>{item}</code>", "text": item} for item in names]
     return Made(page, title, Body(text, headings, "", re.findall(r'\bid="([^"]+)"', text), []))
+
+
+def _lost() -> Made:
+    """What a server shows for an address that is no page."""
+    text = ("<h1>There is no such page</h1>\n<p>The address may be mistyped, or the page has moved. The chapters are "
+            "listed beside this text; the search looks through all of them.</p>")
+    page = Page("404", "404", "", "", Path(), "404.html", "404")
+    return Made(page, "There is no such page", Body(text, [], "", [], []))
 
 
 def page_html(book: Book, made: list[Made], item: Made, preload: list[str]) -> str:
@@ -161,7 +191,9 @@ def _book(book: Book, listed: list[Made], here: Made) -> dict[str, Any]:
     entry = partial(_nav_entry, here)
     return {"title": book.title, "subtitle": book.subtitle, "author": book.author, "repository": book.repository,
             "parts": [{"title": title, "chapters": [entry(item) for item in items]} for title, items in parts.items()
-                      if items]}
+                      if items],
+            "downloads": [{"url": name, "text": text} for name, text in DOCUMENTS.items()
+                          if (book.output / name).is_file()]}
 
 
 def _nav_entry(here: Made, item: Made) -> dict[str, Any]:
@@ -171,7 +203,7 @@ def _nav_entry(here: Made, item: Made) -> dict[str, Any]:
 
 def _page(book: Book, item: Made) -> dict[str, Any]:
     page = item.page
-    links = facts.repository_links(book, page.name) if page.kind != "api" else dict.fromkeys(
+    links = facts.repository_links(book, page.name) if page.kind not in ("api", "404") else dict.fromkeys(
         ("source_url", "edit_url", "report_url", "colab_url"))
     return {"kind": page.kind, "id": page.id, "number": page.number, "title": item.title, "part": page.part,
             "url": page.url, "root": "../" * page.url.count("/"), "lang": book.config.get("lang", "en-GB"),
