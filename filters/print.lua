@@ -37,7 +37,6 @@ local function unique(id)
 end
 
 --- A Typst label after what it names.
-local function anchor(id) return id ~= '' and (' #label(%s)'):format(quoted(id)) or '' end
 local function label(id) return id ~= '' and ' <' .. id:gsub('[^%w_.:-]', '-') .. '>' or '' end
 
 local function written(blocks)
@@ -204,9 +203,7 @@ local function key_note(div)
   local some = false
   div:walk({Div = function(el) some = some or has_any(el, AT_THE_END) ~= nil end})
   if not some then return end
-  local target = 'key-' .. slug
-  local where = pandoc.Inlines({pandoc.Str('The'), pandoc.Space(), pandoc.Link('answers', '#' .. target)})
-  if typst then where:insert(raw_inline(('#dl-on-page(<%s>);'):format(target))) end
+  local where = pandoc.Inlines({pandoc.Str('The'), pandoc.Space(), pandoc.Link('answers', '#key-' .. slug)})
   where:extend(pandoc.Inlines(' stand at the end of the book.'))
   div.content:insert(pandoc.Para({pandoc.Emph(where)}))
   return div
@@ -230,6 +227,7 @@ local function prepared(div)
   if div.classes:includes('exercise-fold') and not div.classes:includes('exercise-solution') then
     div.content:insert(1, pandoc.Div({pandoc.Plain(pandoc.Inlines(div.attributes.title or 'Hint'))},
                                      pandoc.Attr('', {'box-title'})))
+    return div
   end
 end
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
+
+import typst
 
 from press.book import Book, Problem, ProblemsFound
 from press.files import write_if_changed
 from press.render import pandoc, whole
 
-STYLE = "theme/print/epub.css"
+STYLE = "theme/print"
 LICENCE = "Text under CC BY 4.0, code under the MIT licence."
 
 
@@ -16,24 +19,41 @@ def render(book: Book, jobs: int = 2) -> Path:
     """Write `_book/book.epub` where it is not up to date. Raises ProblemsFound; the old EPUB then stays."""
     target = book.output / "book.epub"
     joined = whole.assemble(book, "epub", jobs)
-    style = (book.root / STYLE).read_text(encoding="utf-8")
-    stamp, key = book.build / "epub" / "book.key", whole.digest(joined.key, style, book.title, book.subtitle)
+    stamp, key = book.build / "epub" / "book.key", whole.digest(joined.key, str(_meta(book)), *_style(book))
     if target.is_file() and stamp.is_file() and stamp.read_text() == key:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name("part.epub")
     _, complaints = pandoc.run(_arguments(book, part), joined.document, book.root, _meta(book))
     if complaints:
+        part.unlink(missing_ok=True)
         raise ProblemsFound(Problem("the EPUB", c.message, c.cell) for c in complaints)
     part.replace(target)
     write_if_changed(stamp, key)
     return target
 
 
+def _style(book: Book) -> list[bytes]:
+    return [(book.root / STYLE / name).read_bytes() for name in ("epub.css", "cover.typ", "cover-card.typ")]
+
+
 def _arguments(book: Book, target: Path) -> list[str]:
-    return ["--from", "json", "--to", "epub3", "--mathml", "--toc", "--toc-depth=2", "--split-level=1",
-            f"--css={book.root / STYLE}", f"--output={target}"]
+    return ["--from", "json", "--to", "epub3", "--mathml", "--toc", "--toc-depth=3", "--split-level=2",
+            f"--css={book.root / STYLE / 'epub.css'}", f"--epub-cover-image={_cover(book)}", f"--output={target}"]
+
+
+def _cover(book: Book) -> Path:
+    """The title card as a picture."""
+    path = book.build / "epub" / "cover.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(typst.compile(
+        book.root / STYLE / "cover-card.typ", root=book.root, format="png", ppi=180, ignore_system_fonts=True,
+        sys_inputs={"title": book.title, "subtitle": book.subtitle, "author": book.author}))
+    return path
 
 
 def _meta(book: Book) -> dict[str, str]:
-    return {"title": book.title, "subtitle": book.subtitle, "author": book.author, "lang": "en-GB", "rights": LICENCE}
+    """No clock in it; the identifier follows from the title, so that readers' devices know the next build as the same."""
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"dlbook:{book.title}")
+    return {"title": book.title, "subtitle": book.subtitle, "author": book.author, "lang": book.config.get("lang", "en-GB"),
+            "rights": LICENCE, "identifier": f"urn:uuid:{name}"}

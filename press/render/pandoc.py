@@ -13,6 +13,7 @@ import pypandoc
 from press.book import BookError
 
 MARK = "dlbook-problem\t"
+EPOCH = "1577836800"        # the same for every build: documents carry no clock
 MEMORY = ["+RTS", "-A64m", "-RTS"]     # a larger nursery: fewer collections, a third of the time of a page
 
 
@@ -43,7 +44,7 @@ def run(args: list[str], text: str | bytes, folder: Path, meta: dict[str, str] |
     command = [executable(), *MEMORY, *args, *(f"--metadata={key}:{value}" for key, value in (meta or {}).items())]
     data = text.encode() if isinstance(text, str) else text
     done = subprocess.run(command, input=data, capture_output=True, cwd=folder, check=False,
-                          env=os.environ | {"LC_ALL": "C.UTF-8"})
+                          env=os.environ | {"LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": EPOCH})
     complaints = [_complaint(line) for line in _messages(done.stderr.decode("utf-8", "replace"))]
     if done.returncode and not complaints:
         raise BookError(f"pandoc stopped with exit status {done.returncode} and no message")
