@@ -846,7 +846,7 @@ SKETCHES = {
 # %% ../chapters/appendix/data.ipynb #listing
 @dataclass(frozen=True)
 class Entry:
-    """One row of the catalogue. size: bytes of its files. place: where the set is now, "no" where it must be fetched."""
+    """One row of the catalogue. size: bytes of its files; place: where the set is now, "no" where it is to fetch."""
 
     name: str
     title: str
