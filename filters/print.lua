@@ -1,5 +1,5 @@
 -- Embedded engine, PDF and EPUB: after embedded.lua, give headings, boxes, figures and formulas the form of the format.
--- Meta: dl-target "typst" or "epub"; dl-files and dl-sources, the folders of the page's figures and of its source;
+-- Meta: dl-target "typst" or "epub"; dl-files and dl-sources, the folders of the page's figures and its source from the root;
 -- dl-name the source's name; dl-slug the prefix of the page's own ids; dl-depth 1 within a part, else 0; dl-kind; dl-url.
 
 local stringify = pandoc.utils.stringify
@@ -100,7 +100,7 @@ local function found(path)
 end
 
 local function picture(el)
-  return ('image(%s, alt: %s)'):format(quoted(el.src), quoted(stringify(el.caption)))
+  return ('image(%s, alt: %s)'):format(quoted('/' .. el.src), quoted(stringify(el.caption)))
 end
 
 local function image(el)
@@ -255,6 +255,14 @@ local function epub_block(div)
   return div
 end
 
+--- Pandoc finds the file of a div's id when it splits the book, not that of a figure's or table's.
+local function within_div(el)
+  if el.identifier == '' then return nil end
+  local id = unique(el.identifier)
+  el.identifier = ''
+  return pandoc.Div({el}, pandoc.Attr(id))
+end
+
 local function margins(div)
   if not div.classes:includes('column-margin') then return nil end
   return div:walk({Figure = function(el) return figure(el, true) end}), false
@@ -275,7 +283,7 @@ function Pandoc(doc)
     blocks = blocks:walk({traverse = 'topdown', Div = margins}):walk({Figure = figure})
     blocks = blocks:walk({Image = lone_image}):walk({Div = block}):walk({Div = leftover_title})
   else
-    blocks = blocks:walk({Div = epub_block})
+    blocks = blocks:walk({Div = epub_block}):walk({Figure = within_div, Table = within_div})
   end
   doc.blocks = blocks
   return doc

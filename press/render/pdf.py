@@ -40,8 +40,7 @@ def _source(book: Book, joined: whole.Whole) -> str:
                                  joined.document, book.root)
     if complaints:
         raise ProblemsFound(Problem("the PDF", c.message, c.cell) for c in complaints)
-    # Typst reads absolute paths from its root, the project's folder.
-    return _head(book) + out.replace(f'image("{book.root}/', 'image("/')
+    return _head(book) + out
 
 
 def _head(book: Book) -> str:

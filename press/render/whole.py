@@ -63,9 +63,7 @@ def _second_pass(book: Book, item: Prepared, every: Prepared_book, references: R
     side, refs = store.with_suffix(".side"), store.with_suffix(".refs")
     refs.write_text(uses, encoding="utf-8")
     filters = [f"--lua-filter={book.root / 'filters' / name}" for name in ("embedded.lua", "print.lua")]
-    folder = item.page.url.rpartition("/")[0]
-    meta = _meta(item.page, target) | {"dl-refs": str(refs), "dl-side": str(side),
-                                       "dl-files": str(book.build / "figures" / folder)}
+    meta = _meta(book, item.page, target) | {"dl-refs": str(refs), "dl-side": str(side)}
     out, complaints = pandoc.run(["--from", "json", "--to", "json", *filters], item.ast, book.root, meta)
     for path in (side, refs):
         path.unlink(missing_ok=True)
@@ -76,9 +74,12 @@ def _second_pass(book: Book, item: Prepared, every: Prepared_book, references: R
     return blocks, problems
 
 
-def _meta(page: Page, target: str) -> dict[str, str]:
+def _meta(book: Book, page: Page, target: str) -> dict[str, str]:
+    """What filters/print.lua must know; paths are relative to the book's root, so that a moved book stays true."""
+    figures = book.build.relative_to(book.root) / "figures" / page.url.rpartition("/")[0]
     return {"dl-target": target, "dl-name": page.name, "dl-slug": _slug(page), "dl-kind": page.kind, "dl-url": page.url,
-            "dl-depth": str(int(bool(page.part))), "dl-sources": str(page.source.parent)}
+            "dl-depth": str(int(bool(page.part))), "dl-files": str(figures),
+            "dl-sources": str(page.source.parent.relative_to(book.root))}
 
 
 def _slug(page: Page) -> str:
