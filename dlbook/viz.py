@@ -204,8 +204,11 @@ def _rgb(colour: ArrayLike | str) -> np.ndarray:
 
 
 def text_on(colour: ArrayLike | str) -> str:
-    """The text colour, ink or white, that reads better on a ground of this colour."""
-    return max((INK, PAPER), key=lambda ink: float(contrast(ink, colour)))
+    """Black or white, whichever reads better on a ground of this colour: at least √21 = 4.58 to 1, whatever it is.
+
+    The two contrasts multiply to 21, for (L + 0.05)/0.05 · 1.05/(L + 0.05) = 21, so they cannot both be smaller.
+    """
+    return max(("#000000", "#ffffff"), key=lambda ink: float(contrast(ink, colour)))
 
 # %% ../chapters/seeing/perception.ipynb #simulate
 DEFICIENCIES = {"protanopia": "protanomaly", "deuteranopia": "deuteranomaly", "tritanopia": "tritanomaly"}
@@ -328,6 +331,7 @@ class Mark:
 
     @property
     def rgb(self) -> np.ndarray:
+        """The colour (3,) of its most opaque paint."""
         return self.paints[self.paints[:, 3].argmax(), :3]
 
     def __str__(self) -> str:
