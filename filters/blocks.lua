@@ -140,9 +140,15 @@ local function cell(div)
   return div
 end
 
+--- An image of the text needs words; Quarto gives its caption to no screen reader unless it is the alt text too.
 local function alt(image)
-  if stringify(image.caption) == '' and not image.attributes['fig-alt'] and not image.attributes.alt then
+  local given = image.attributes['fig-alt'] or image.attributes.alt
+  local caption = stringify(image.caption)
+  if caption == '' and not given then
     problem(('the image %s has no alt text; write ![what it shows](%s)'):format(image.src, image.src))
+  elseif quarto and not given then
+    image.attributes['fig-alt'] = caption
+    return image
   end
 end
 

@@ -81,7 +81,13 @@ def collect(book: Book, target: Path) -> list[str]:
 
 def style(theme: Path, root: Path, faces: list[Face]) -> str:
     """The whole style sheet: fonts, colours, then `book.css`."""
-    return "\n".join([*(_font_face(face, root) for face in faces), colours(theme), _read(theme / "assets" / "book.css")])
+    return "\n".join([font_faces(root, faces), colours(theme), _read(theme / "assets" / "book.css")])
+
+
+def font_faces(root: Path, faces: list[Face] | None = None, folder: str = "fonts") -> str:
+    """The fonts' rules. faces: those that npm installed, or the given ones; folder: where they lie, from the style."""
+    here = [face for face in FACES if face.source(root).is_file()] if faces is None else faces
+    return "\n".join(_font_face(face, root, folder) for face in here)
 
 
 def script(theme: Path) -> str:
@@ -110,11 +116,11 @@ def lighter(colour: str) -> str:
     return "#" + "".join(f"{round(c + (255 - c) * LIGHTEN):02x}" for c in channels)
 
 
-def _font_face(face: Face, root: Path) -> str:
+def _font_face(face: Face, root: Path, folder: str) -> str:
     ranges = "" if face.subset == "math" else f" unicode-range: {_ranges(face, root)};"
     kind = Path(face.name).suffix[1:]
     return (f'@font-face {{ font-family: "{face.family}"; font-style: {face.style}; font-weight: {face.weight}; '
-            f'font-display: swap; src: url("fonts/{face.name}") format("{kind}");{ranges} }}')
+            f'font-display: swap; src: url("{folder}/{face.name}") format("{kind}");{ranges} }}')
 
 
 def _ranges(face: Face, root: Path) -> str:

@@ -166,7 +166,7 @@ def _code(code: str, given: dict[str, Any]) -> str:
     extra = f' code-fold="{str(fold).lower()}"' if fold else ""
     if "code-summary" in given:
         extra += f' code-summary="{_quoted(str(given["code-summary"]))}"'
-    return _fenced(code, f"{{.python .cell-code{extra}}}")
+    return fenced(code, f"{{.python .cell-code{extra}}}")
 
 
 def _outputs(cell: dict[str, Any], given: dict[str, Any], slug: str, source: Source) -> Iterator[str]:
@@ -174,8 +174,8 @@ def _outputs(cell: dict[str, Any], given: dict[str, Any], slug: str, source: Sou
     label, shown = str(given.get("label", "")), 0
     for kind, output in _merged(cell.get("outputs", [])):
         if kind in ("stdout", "stderr", "error"):
-            if text := _printed(output, kind):
-                yield _div(f".cell-output .cell-output-{kind}", _fenced(text))
+            if text := printed(output, kind):
+                yield _div(f".cell-output .cell-output-{kind}", fenced(text))
         elif body := _display(output, cell, given, f"{slug}_files", shown, source):
             shown += body.startswith(("![", "```{=html}\n<table")) or "\n\n![" in body
             yield _div(".cell-output .cell-output-display", _float(body, given) if label or _captions(given) else body)
@@ -216,7 +216,7 @@ def _merged(outputs: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
         yield stream, text
 
 
-def _printed(text: str, kind: str) -> str:
+def printed(text: str, kind: str) -> str:
     """What a terminal would show: no escape codes, a carriage return overwrites its line, no progress bars."""
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in ANSI.sub("", text).split("\n"))
     return "\n".join(line for line in lines if kind != "stderr" or not PROGRESS.search(line)).rstrip()
@@ -244,12 +244,12 @@ def _display(output: dict[str, Any], cell: dict[str, Any], given: dict[str, Any]
 def _text_display(data: dict[str, Any]) -> str:
     plain, markup = ANSI.sub("", text_of(data, "text/plain")), text_of(data, "text/html")
     if "<table" in markup:
-        return _fenced(table(markup), "{=html}")
+        return fenced(table(markup), "{=html}")
     if markup and (plain.startswith("<IPython.core.display.") or not plain):
         if "<script" in markup.lower():
             raise ValueError("displays HTML with a script; show a figure, a table or text")
-        return "" if "<progress" in markup else _fenced(markup, "{=html}")
-    return _fenced(plain) if plain and not plain.startswith("<IPython") else ""
+        return "" if "<progress" in markup else fenced(markup, "{=html}")
+    return fenced(plain) if plain and not plain.startswith("<IPython") else ""
 
 
 def _image_bytes(text: str, mime: str) -> bytes:
@@ -274,7 +274,7 @@ def table(markup: str) -> str:
     return html.tostring(root, encoding="unicode", with_tail=False).strip()
 
 
-def _fenced(text: str, head: str = "") -> str:
+def fenced(text: str, head: str = "") -> str:
     longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", text, re.M)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{head}\n{text}\n{fence}"
