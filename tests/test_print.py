@@ -31,10 +31,10 @@ def printed(root: Path) -> model.Book:
     """The kitchen-sink book in this folder, with a tabset, a wide table, long code and a web-only part."""
     kitchen.write(root)
     (root / "index.qmd").write_text(WEB, encoding="utf-8")
-    wide = "".join(f"<td>{'wide words ' * 3}{i}</td>" for i in range(9))
+    wide = "".join(f"<td>1234567.890{i}</td>" for i in range(10))
     table = new_output("execute_result", data={"text/html": f"<table><tr>{wide}</tr></table>"}, execution_count=1)
     add(root, new_code_cell("wide", id="wide", outputs=[table]),
-        new_code_cell("call(" + ", ".join(f"name_{i}" for i in range(30)) + ", the_end)", id="long"))
+        new_code_cell("call(" + ", ".join(f"name_{i}" for i in range(30)) + f", '{'x' * 150}', the_end)", id="long"))
     return model.load(root)
 
 
@@ -282,13 +282,15 @@ def test_pdf_index_is_a_preface_without_the_web_s_parts(text):
 
 
 def test_pdf_lines_and_tables_stay_on_the_page(reader):
-    width = float(reader.pages[0].mediabox.width)
-    ends = []
+    width, ends = float(reader.pages[0].mediabox.width), []
+
+    def visit(text, cm, tm, font, size):
+        letter = 0.6 if "Mono" in (font or {}).get("/BaseFont", "") else 0.4       # em: exact, and less than the mean
+        ends.append((cm[0] * tm[4] + cm[4] + letter * size * abs(cm[0] * tm[0]) * len(text.strip()), text))
     for page in reader.pages:
-        page.extract_text(visitor_text=lambda text, cm, tm, font, size: ends.append(
-            (cm[0] * tm[4] + cm[4], text)) if text.strip() else None)
-    assert max(x for x, _ in ends) < width - 40
-    assert "the_end" in " ".join(page.extract_text() for page in reader.pages)
+        page.extract_text(visitor_text=visit)
+    assert max(ends)[0] < width - 40, max(ends)
+    assert "the_end" in " ".join(text for _, text in ends)
 
 
 # ---- the EPUB -------------------------------------------------------------------------------------------------------
