@@ -16,14 +16,14 @@ from press.book import BookError, ProblemsFound
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, run and check the book.",
                   pretty_exceptions_enable=False)
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)  # a table in a log keeps its columns
 
 
 Chapters = Annotated[list[str] | None, typer.Argument(metavar="[CHAPTER]…", help="Ids, slugs or paths; all if none.")]
 
 quiz_app = typer.Typer(no_args_is_help=True, help="Check the questions.")
 app.add_typer(quiz_app, name="quiz")
-data_app = typer.Typer(no_args_is_help=True, help="The data sets: where each came from, and whether its bytes are right.")
+data_app = typer.Typer(no_args_is_help=True, help="The data sets: where each came from, and if its bytes are right.")
 app.add_typer(data_app, name="data")
 DataSets = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Names of data sets; all if none.")]
 
@@ -86,6 +86,7 @@ def audit(chapters: Chapters = None) -> None:
     book = model.load()
     results = auditing.audit(book, book.select(chapters or []))
     table = Table("chapter", *auditing.ROWS)
+    table.columns[0].no_wrap = True
     for chapter, rows in results.items():
         table.add_row(chapter, *("–" if found is None else "✗" if found else "✓" for found in rows.values()))
     console.print(table)

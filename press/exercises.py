@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from press import kernel
 from press.book import Book, BookError, Chapter, Problem
 from press.files import write_if_changed
 
@@ -187,12 +190,16 @@ def check(chapter: Chapter, folder: Path) -> list[Problem]:
 
 def _run(notebook: NotebookNode, folder: Path) -> dict[str, str]:
     """Run all cells, whatever fails: cell id → "" or the error's first line."""
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, allow_errors=True, kernel_name="python3",
+    sockets = kernel.socket_folder()
+    client = NotebookClient(notebook, km=kernel.manager(sockets), timeout=CELL_SECONDS, allow_errors=True,
                             resources={"metadata": {"path": str(folder)}})
     try:
         client.execute()
     except (CellTimeoutError, DeadKernelError) as error:
         return {"the whole": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
+    finally:
+        run_sync(client.km.shutdown_kernel)(now=True)
+        shutil.rmtree(sockets, ignore_errors=True)
     return {cell.id: next((f"{out.ename}: {out.evalue}".splitlines()[0] for out in cell.outputs
                            if out.output_type == "error"), "")
             for cell in notebook.cells if cell.cell_type == "code"}

@@ -95,7 +95,7 @@ class Kernel:
         self.family: set[psutil.Process] = set()                 # the kernel and all it started, as last seen
 
     async def __aenter__(self) -> Kernel:
-        self.folder = Path(_socket_folder())
+        self.folder = socket_folder()
         try:
             self.stop: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
             await self._start()
@@ -115,9 +115,7 @@ class Kernel:
             await self._end()
 
     async def _start(self) -> None:
-        self.manager = AsyncKernelManager(
-            kernel_name="python3", kernel_spec_manager=_Specs(), transport="ipc", ip=str(self.folder / "k"),
-            connection_file=str(self.folder / "k.json"), log=_quiet())
+        self.manager = manager(self.folder)
         self.client = _Client(
             self.notebook, km=self.manager, timeout=None, iopub_timeout=60, raise_on_iopub_timeout=True,
             startup_timeout=120, log=_quiet(), resources={"metadata": {"path": str(self.cwd)}})
@@ -292,10 +290,17 @@ def _high_water(pid: int) -> float:
     return 0.0
 
 
-def _socket_folder() -> str:
-    """A private folder with a path short enough for sockets."""
+def socket_folder() -> Path:
+    """A new private folder with a path short enough for sockets."""
     folder = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix="dlbook-", dir=folder if len(os.fsencode(folder)) < SOCKET_LIMIT - 20 else "/tmp")
+    short = folder if len(os.fsencode(folder)) < SOCKET_LIMIT - 20 else "/tmp"
+    return Path(tempfile.mkdtemp(prefix="dlbook-", dir=short))
+
+
+def manager(folder: Path) -> AsyncKernelManager:
+    """A manager for a kernel of this Python on IPC sockets in the folder; nothing listens on TCP."""
+    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_Specs(), transport="ipc",
+                              ip=str(folder / "k"), connection_file=str(folder / "k.json"), log=_quiet())
 
 
 def _quiet() -> logging.Logger:
