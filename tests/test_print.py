@@ -290,7 +290,8 @@ def test_pdf_lines_and_tables_stay_on_the_page(reader):
     for page in reader.pages:
         page.extract_text(visitor_text=visit)
     assert max(ends)[0] < width - 40, max(ends)
-    assert "the_end" in " ".join(text for _, text in ends)
+    text = " ".join(text for _, text in ends)
+    assert "the_end" in text and "1234567.8909" in text
 
 
 # ---- the EPUB -------------------------------------------------------------------------------------------------------
