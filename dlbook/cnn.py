@@ -173,9 +173,9 @@ def fast_lenet() -> nn.Sequential:
     """The network of the chapter: (batch, 1, 28, 28) → logits (batch, 10). Strides as in LeCun et al. 1989, then pooling."""
     return nn.Sequential(
         nn.Conv2d(1, 8, 5, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU(),                     # (batch, 8, 12, 12)
-        nn.Conv2d(8, 24, 3, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(24), nn.ReLU(),            # (batch, 24, 5, 5)
-        nn.Conv2d(24, 48, 3, bias=False), nn.BatchNorm2d(48), nn.ReLU(),                            # (batch, 48, 3, 3)
-        nn.Flatten(), nn.Linear(432, 10))
+        nn.Conv2d(8, 32, 3, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU(),            # (batch, 32, 5, 5)
+        nn.Conv2d(32, 64, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),                            # (batch, 64, 3, 3)
+        nn.Flatten(), nn.Linear(576, 10))
 
 
 def mlp(hidden: int) -> nn.Sequential:
