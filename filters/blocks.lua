@@ -84,12 +84,16 @@ local function data(div)
   return ('<script type="application/json">%s</script>'):format(((text or 'null'):gsub('<', '\\u003c')))
 end
 
+--- The explorable's module, once on a page; Quarto, which takes a <table in a script for a table, gets it for the end.
 local function script(name)
   local source = read('theme/explorables/' .. name .. '.js')
   if not source then problem(('explorable %s has no theme/explorables/%s.js'):format(name, name)) end
   if not source or scripts[name] then return '' end
   scripts[name] = true
-  return '<script type="module">\n' .. source:gsub('</script', '<\\/script') .. '\n</script>'
+  local text = '<script type="module">\n' .. source:gsub('</script', '<\\/script') .. '\n</script>'
+  if not quarto then return text end
+  quarto.doc.include_text('after-body', text)
+  return ''
 end
 
 local function explorable(div)

@@ -6,17 +6,26 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from press.book import BookError
 from press.render.body import NAMESPACE, TABLE, accessible
 
 WORD = re.compile(r"[A-Za-z_][\w-]*")
 CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
 NOT = re.compile(r":not\((?:[^()]|\([^()]*\))*\)")
-MENDS = [(re.compile(pattern), replacement) for pattern, replacement in (
+PRESS = ' onkeydown="if (event.key === \'Enter\' || event.key === \' \') { event.preventDefault(); this.click(); }"'
+MENDS = [(re.compile(pattern, re.S), replacement) for pattern, replacement in (
     (r'href="((?:\.\./)+|\./)"', r'href="\1index.html"'),                     # a folder is no page under file://
-    (r'(<a class="sidebar-item-(?:text|toggle)[^>]*) role="navigation"', r'\1 role="button" tabindex="0"'),
+    (r'(<a class="sidebar-item-(?:text|toggle)[^>]*) role="navigation"', r'\1 role="button" tabindex="0"' + PRESS),
+    (r'<div( class="callout-header[^>]* aria-expanded=)', r'<div role="button" tabindex="0"' + PRESS + r'\1'),
     (r'<nav id="quarto-sidebar"', '<nav id="quarto-sidebar" aria-label="Chapters"'),
     (r'<nav class="quarto-secondary-nav"', '<nav class="quarto-secondary-nav" aria-label="Page"'),
     (r'<nav id="TOC"', '<nav id="TOC" aria-label="On this page"'),
+    (r'(<div role="button"[^>]* class="callout-header[^>]*) aria-label="[^"]*"', r'\1'),      # its title names it
+    (r'(<a [^>]*class="pagination-link") aria-label="[^"]*"', r'\1'),          # it left out the chapter's number
+    (r'<pre(?! tabindex)', '<pre tabindex="0"'),                                      # it scrolls, so the keyboard must reach it
+    (r'(<script src="[^"]*/quarto-html/quarto.js") type="module"', r'\1 defer'),
+    (r'<script src="[^"]*/quarto-html/tabsets/tabsets.js" type="module"></script>\s*', ""),
+    (r'(<h1 class="title">([^<]+)</h1>.*?)<h1\b[^>]*>\2</h1>', r'\1'),         # the preface's, which Quarto shows twice
     (r'<main class="content([^"]*)"', r'<main class="content\1" data-pagefind-body'))]
 
 
@@ -24,6 +33,7 @@ def site(folder: Path, fonts: str) -> None:
     """Mend every page of the rendered site, cut its style sheets and give them the fonts' rules, in place."""
     for path in folder.rglob("*.html"):
         path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
+    _unite_scripts(folder / "site_libs" / "quarto-html")
     known = vocabulary(folder)
     for path in folder.glob("site_libs/bootstrap/*.css"):
         extra = fonts if path.name.startswith("bootstrap-") and ".min." in path.name else ""
@@ -35,6 +45,21 @@ def page(text: str) -> str:
     for pattern, replacement in MENDS:
         text = pattern.sub(replacement, text)
     return TABLE.sub(lambda match: accessible(match[0]), text.replace(NAMESPACE, ""))
+
+
+def _unite_scripts(folder: Path) -> None:
+    """Quarto's two modules as one classic script: module files do not load from file://."""
+    main, tabs = folder / "quarto.js", folder / "tabsets" / "tabsets.js"
+    if not (main.is_file() and tabs.is_file()):
+        return
+    inner = re.sub(r"^export function init\b", "function init", tabs.read_text(encoding="utf-8"), flags=re.M)
+    both = f"const tabsets = (() => {{\n{inner}\nreturn {{init}};\n}})();"
+    text, found = re.subn(r"^import \* as tabsets from [^\n]*$", lambda _: both, main.read_text(encoding="utf-8"),
+                          flags=re.M)
+    if not found or re.search(r"^(import|export)\b", text, re.M):
+        raise BookError("this Quarto's scripts have another form than the press knows; use --engine pandoc, and report it")
+    main.write_text(f"(() => {{\n{text}\n}})();\n", encoding="utf-8")
+    tabs.unlink()
 
 
 # ---- style sheets ---------------------------------------------------------------------------------------------------

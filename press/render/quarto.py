@@ -24,6 +24,7 @@ NEEDED = (1, 7)                                   # the first one whose pages fo
 COPIED = ("theme", "filters", "references.bib")
 COMPILED = ("pages", "quizzes", "exercises")
 FONTS = "../../assets/fonts"                        # as Quarto's style sheets see them
+ICON = "theme/assets/icon.svg"
 LATER = ("downloads/", "api/", "book.pdf", "book.epub")          # the press adds these to Quarto's pages
 LOST_LINK = re.compile(r"Unable to resolve link target: (?:\.\./)*(\S+)")
 
@@ -122,6 +123,8 @@ def _config(book: Book) -> dict[str, Any]:
     form["theme"] = {name: form["theme"][name] for name in ("light", "dark")}       # Quarto takes the first as default
     head = config["book"]
     head["title"] = re.sub(r"([\\<>*_`$\[\]])", r"\\\1", str(head["title"]))       # Quarto reads it as Markdown
+    if (book.root / ICON).is_file():
+        head.setdefault("favicon", ICON)
     if book.repository:
         head.setdefault("repo-actions", ["edit", "issue"])
     return config
