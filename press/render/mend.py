@@ -23,6 +23,7 @@ MENDS = [(re.compile(pattern, re.S), replacement) for pattern, replacement in (
     (r'(<div role="button"[^>]* class="callout-header[^>]*) aria-label="[^"]*"', r'\1'),      # its title names it
     (r'(<a [^>]*class="pagination-link") aria-label="[^"]*"', r'\1'),          # it left out the chapter's number
     (r'<pre(?! tabindex)', '<pre tabindex="0"'),                                      # it scrolls, so the keyboard must reach it
+    (r'(<math display="block".*?</math>)', r'<span class="math-wide" tabindex="0">\1</span>'),
     (r'(<script src="[^"]*/quarto-html/quarto.js") type="module"', r'\1 defer'),
     (r'<script src="[^"]*/quarto-html/tabsets/tabsets.js" type="module"></script>\s*', ""),
     (r'(<h1 class="title">([^<]+)</h1>.*?)<h1\b[^>]*>\2</h1>', r'\1'),         # the preface's, which Quarto shows twice
@@ -42,9 +43,10 @@ def site(folder: Path, fonts: str) -> None:
 
 def page(text: str) -> str:
     """One page with its names, links and tables mended."""
+    text = text.replace(NAMESPACE, "")
     for pattern, replacement in MENDS:
         text = pattern.sub(replacement, text)
-    return TABLE.sub(lambda match: accessible(match[0]), text.replace(NAMESPACE, ""))
+    return TABLE.sub(lambda match: accessible(match[0]), text)
 
 
 def _unite_scripts(folder: Path) -> None:
