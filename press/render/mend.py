@@ -1,4 +1,4 @@
-"""What Quarto's own pages lack: names for their landmarks, links that work from file://, and style sheets cut to size."""
+"""What Quarto's pages lack: names for their landmarks, links that work from file://, style sheets cut to size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MENDS = [(re.compile(pattern, re.S), replacement) for pattern, replacement in (
     (r'<nav id="TOC"', '<nav id="TOC" aria-label="On this page"'),
     (r'(<div role="button"[^>]* class="callout-header[^>]*) aria-label="[^"]*"', r'\1'),      # its title names it
     (r'(<a [^>]*class="pagination-link") aria-label="[^"]*"', r'\1'),          # it left out the chapter's number
-    (r'<pre(?! tabindex)', '<pre tabindex="0"'),                                      # it scrolls, so the keyboard must reach it
+    (r'<pre(?! tabindex)', '<pre tabindex="0"'),                                      # it scrolls: for the keyboard
     (r'(<math display="block".*?</math>)', r'<span class="math-wide" tabindex="0">\1</span>'),
     (r'(<script src="[^"]*/quarto-html/quarto.js") type="module"', r'\1 defer'),
     (r'<script src="[^"]*/quarto-html/tabsets/tabsets.js" type="module"></script>\s*', ""),
@@ -59,7 +59,7 @@ def _unite_scripts(folder: Path) -> None:
     text, found = re.subn(r"^import \* as tabsets from [^\n]*$", lambda _: both, main.read_text(encoding="utf-8"),
                           flags=re.M)
     if not found or re.search(r"^(import|export)\b", text, re.M):
-        raise BookError("this Quarto's scripts have another form than the press knows; use --engine pandoc, and report it")
+        raise BookError("this Quarto's scripts have another form than the press knows; use --engine pandoc")
     main.write_text(f"(() => {{\n{text}\n}})();\n", encoding="utf-8")
     tabs.unlink()
 
@@ -97,7 +97,7 @@ def _used(selector: str, known: set[str], beginnings: tuple[str, ...]) -> bool:
 
 
 def rules(css: str) -> Iterator[tuple[str, str]]:
-    """(what stands before the brace, the block with its braces) of each rule; a block is "" for @import and the like."""
+    """(before the brace, the block with its braces) of each rule; a block is "" for @import and the like."""
     start = open_ = depth = 0
     for mark in re.finditer(r"""/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|url\([^)"']*\)|[{};]""", css, re.S):
         if mark[0] == "{":

@@ -50,7 +50,8 @@ def render(book: Book, jobs: int | None = None, progress: Progress | None = None
 
 def require() -> str:
     """Quarto's version. Raises BookError where it does not start or is older than the filters need."""
-    done = subprocess.run([shutil.which("quarto") or "quarto", "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run([shutil.which("quarto") or "quarto", "--version"], capture_output=True, text=True,
+                          check=False)
     found = re.match(r"(\d+)\.(\d+)", done.stdout.strip())
     needed = ".".join(map(str, NEEDED))
     if done.returncode or not found:
