@@ -236,7 +236,7 @@ def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     return (logits.argmax(1) == y).float().mean()
 
 
-def learn(net: nn.Module, x: Tensor | train.Batches, y: Tensor | None, *, epochs: int = 1, rate: float = 0.3, size: int = 100, seed: int = 0,
+def learn(net: nn.Module, x: Tensor | train.Batches, y: Tensor | None, *, epochs: int = 1, rate: float = 0.4, size: int = 150, seed: int = 0,
           **options) -> train.History:
     """Train the net by the recipe of the chapter; options go to `train.fit`.
 
