@@ -450,8 +450,8 @@ def test_listings_are_marked_up_and_read_the_same():
     code += '    def f(self, n: int = 0x1F):  # c < d\n        return f"{n}\\"" + .5'
     text = marked(code)
     assert html.fromstring(f"<pre>{text}</pre>").text_content() == code
-    for kind, token in (("st", '"""Doc "x" # no"""'), ("co", "# c &lt; d"), ("dv", "0x1F"), ("fl", ".5"), ("fu", "f"),
-                        ("kw", "def"), ("cf", "return"), ("bu", "int"), ("at", "@dataclass"), ("st", 'f"{n}\\""')):
+    for kind, token in (("st", '"""Doc "x" # no"""'), ("co", "# c &lt; d"), ("fu", "f"),
+                        ("kw", "def"), ("cf", "return"), ("at", "@dataclass"), ("st", 'f"{n}\\""')):
         assert f'<span class="{kind}">{token}</span>' in text
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -27,20 +25,6 @@ SEVEN = [(9, 8), (19, 8), (12, 23)]                              # corners of a 
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    path = os.environ.get("DLBOOK_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        except sync_api.Error as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(f"no Chromium on this machine: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("page") / "page.html"
     text = PAGE.replace("{network}", NETWORK.read_text(encoding="utf-8")).replace("{script}", SCRIPT.read_text(encoding="utf-8"))
@@ -49,8 +33,8 @@ def file(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def page(chromium, file):
-    context = chromium.new_context(viewport={"width": 360, "height": 800})
+def page(browser, file):
+    context = browser.new_context(viewport={"width": 360, "height": 800})
     page = context.new_page()
     faults = []
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -151,10 +135,10 @@ def test_it_fits_a_narrow_screen(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_without_a_readable_network_the_fallback_stays(chromium, tmp_path):
+def test_without_a_readable_network_the_fallback_stays(browser, tmp_path):
     broken = tmp_path / "broken.html"
     broken.write_text(PAGE.replace("{network}", "{").replace("{script}", SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")
-    page = chromium.new_page()
+    page = browser.new_page()
     page.goto(broken.as_uri())
     assert page.locator("#fallback").is_visible()
     page.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +20,6 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Expl
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    path = os.environ.get("DLBOOK_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        except sync_api.Error as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(f"no Chromium on this machine: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(PAGE.replace("{script}", SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")
@@ -43,8 +27,8 @@ def file(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def page(chromium, file):
-    context = chromium.new_context(viewport={"width": 360, "height": 800}, reduced_motion="reduce")
+def page(browser, file):
+    context = browser.new_context(viewport={"width": 360, "height": 800}, reduced_motion="reduce")
     page = context.new_page()
     faults = []
     page.on("pageerror", lambda error: faults.append(str(error)))
