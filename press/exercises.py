@@ -198,7 +198,8 @@ def _run(notebook: NotebookNode, folder: Path) -> dict[str, str]:
     except (CellTimeoutError, DeadKernelError) as error:
         return {"the whole": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
     finally:
-        run_sync(client.km.shutdown_kernel)(now=True)
+        if client.km is not None:                  # nbclient has ended it already where it gave up
+            run_sync(client.km.shutdown_kernel)(now=True)
         shutil.rmtree(sockets, ignore_errors=True)
     return {cell.id: next((f"{out.ename}: {out.evalue}".splitlines()[0] for out in cell.outputs
                            if out.output_type == "error"), "")
