@@ -9,6 +9,7 @@ import yaml
 
 from press import quiz
 from press.book import BookError
+from press.quiz import marking
 
 SINGLE = {"id": "one-single", "kind": "single", "outcome": "derive", "lines": ["X01"], "difficulty": 1,
           "conceptual": True, "section": "sec-one", "prompt": "Which holds?", "explanation": "Because.",
@@ -101,6 +102,8 @@ def test_every_form_of_a_question_shows_prompt_answer_and_each_feedback(small_bo
         assert expected in shown
 
 
-@pytest.mark.parametrize(("given", "same"), [("(64, 10)", "( 64,10 )"), ("−3", "-3"), ("Hinge  Loss", "hinge loss")])
-def test_short_answers_are_compared_without_regard_to_spacing_case_and_minus_sign(given, same):
-    assert quiz.normal(given) == quiz.normal(same)
+@pytest.mark.parametrize(("kind", "given", "same"), [
+    ("shape", "(64, 10)", "( 64,10 )"), ("shape", "64×10", "torch.Size([64, 10])"), ("text", "−3", "-3"),
+    ("text", "Hinge  Loss.", "hinge-loss"), ("output", "a  \nb\n", "a\nb")])
+def test_short_answers_are_compared_without_regard_to_spacing_case_and_minus_sign(kind, given, same):
+    assert marking.plain(kind, given) == marking.plain(kind, same)

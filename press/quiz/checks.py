@@ -1,0 +1,121 @@
+"""Every fault of a quiz that a program can find: keys that don't recompute, unknown references, harmful wording."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import yaml
+
+from press.book import Book, BookError, Chapter, Problem
+from press.front import Front
+from press.quiz import compute, marking
+from press.quiz.source import Choice, Number, Question, Quiz, Spot, Text, bare, load
+
+POSITION = re.compile(r"\b(first|second|third|last|previous|next|upper|lower) (option|answer|choice|statement)s?\b"
+                      r"|\b(all|none|both|neither) of (the )?(above|below|these)\b|\b(the )?option [A-D]\b", re.I)
+NEGATION = re.compile(r"\b(not|never|except|incorrect|false)\b|n['’]t\b", re.I)
+LONGEST_SHARE = 0.7  # with single choices of 3-5 options, chance gives 0.2-0.33
+
+
+def check(book: Book) -> list[Problem]:
+    """Every fault of every quiz: keys that don't recompute, unknown references, wording that harms a question."""
+    return [problem for chapter in book if chapter.quiz.is_file() for problem in check_chapter(book, chapter)]
+
+
+def check_chapter(book: Book, chapter: Chapter) -> list[Problem]:
+    """The faults of one chapter's quiz."""
+    file = str(chapter.quiz.relative_to(book.root))
+    try:
+        faults = list(_faults(book, chapter, load(chapter.quiz)))
+    except BookError as error:
+        return [Problem(file, str(error))]
+    return [Problem(file, message, f"question {name}") for name, message in faults]
+
+
+def _ids(book: Book, but: Chapter) -> dict[str, str]:
+    """The question ids of the other chapters, read loosely: a broken file elsewhere is that file's own fault."""
+    pairs = ((chapter, re.findall(r"^\s*-?\s*id: *([\w-]+)", chapter.quiz.read_text("utf-8"), re.M))
+             for chapter in book if chapter != but and chapter.quiz.is_file())
+    return {name: chapter.id for chapter, names in pairs for name in names}
+
+
+def _faults(book: Book, chapter: Chapter, quiz: Quiz) -> Iterator[tuple[str, str]]:
+    if quiz.chapter != chapter.id:
+        yield "chapter", f"the file says {quiz.chapter!r} and lies at {chapter.id!r}"
+    front = Front.of(chapter)
+    source = chapter.notebook.read_text(encoding="utf-8")
+    lines = {line["id"] for line in yaml.safe_load((book.root / "syllabus.yml").read_text("utf-8"))["lines"]}
+    taken = _ids(book, chapter)
+    for question in quiz.questions:
+        if question.id in taken:
+            yield question.id, f"the id is used in {taken[question.id]} too; ids are unique in the book"
+        taken[question.id] = chapter.id
+        for message in _question_faults(question, front, source, lines):
+            yield question.id, message
+    share = _longest_share(quiz)
+    if share > LONGEST_SHARE:
+        yield "all", f"the longest option is the right one in {share:.0%} of the choices; shorten some"
+
+
+def _question_faults(question: Question, front: Front, source: str, lines: set[str]) -> Iterator[str]:
+    if question.outcome not in {outcome.id for outcome in front.outcomes}:
+        yield f"outcome {question.outcome!r} is not an outcome of the chapter"
+    if f"{{#{question.section}" not in source:
+        yield f"section {question.section!r} is not a section of the chapter"
+    yield from (f"line {line!r} is not in syllabus.yml" for line in question.lines if line not in lines)
+    if isinstance(question, Spot) and question.figure.startswith("fig-") and question.figure not in source:
+        yield f"figure {question.figure!r} is not a figure of the chapter"
+    yield from (f"“{found.group()}” names a position; options may be shuffled"
+                for text in question.texts() if (found := POSITION.search(text)))
+    if found := NEGATION.search(bare(question.prompt)):
+        yield f"the prompt has a negation (“{found.group()}”); ask for what is the case"
+    try:
+        found = compute.instances(question)
+        yield from dict.fromkeys(fault for instance in found for fault in _key_faults(instance))
+        yield from _variant_faults(found)
+    except Exception as error:  # a template's own code may raise anything; it is reported, not fatal
+        yield f"its variants cannot be made: {error}"
+
+
+def _variant_faults(found: list[Question]) -> Iterator[str]:
+    if len(found) > 1 and len({question.digest() for question in found}) < len(found) / 2:
+        yield "most of its variants are alike; draw from more values"
+
+
+def _key_faults(question: Question) -> Iterator[str]:
+    try:
+        if question.compute and not _computed_agrees(question):
+            yield f"compute gives {compute.evaluate(question.compute)!r}, the key says {question.key()}"
+        if isinstance(question, Text) and question.code:
+            printed = compute.run(question.code)
+            if not marking.text_right(question, printed):
+                yield f"the code prints {printed!r}, the key says {question.answer!r}"
+    except Exception as error:  # a question's own code may raise anything; it is reported, not fatal
+        yield f"its code stops with {type(error).__name__}: {error}"
+    yield from (f"{wrong.answer!r} is listed as wrong and accepted as right"
+                for wrong in getattr(question, "wrong", []) if marking.mark(question, wrong.answer))
+    if isinstance(question, Spot):
+        yield from _spot_faults(question)
+
+
+def _spot_faults(question: Spot) -> Iterator[str]:
+    for i, region in enumerate(question.regions):
+        if marking.region(question, region.x, region.y) != i:
+            yield f"the middle of region {region.label!r} belongs to another region; move them apart"
+
+
+def _computed_agrees(question: Question) -> bool:
+    value = compute.evaluate(question.compute)
+    if isinstance(question, Number):
+        return marking.accepts(question, value)
+    if isinstance(question, Text):
+        return marking.text_right(question, str(value))
+    wanted = [value] if isinstance(value, str) else list(value)
+    return [str(item) for item in wanted] == question.key()
+
+
+def _longest_share(quiz: Quiz) -> float:
+    single = [q for q in quiz.questions if isinstance(q, Choice) and q.kind == "single"]
+    longest = [max(q.options, key=lambda option: len(option.text)).right for q in single]
+    return sum(longest) / len(longest) if len(longest) > 2 else 0.0

@@ -1,0 +1,90 @@
+"""The printed and folded form of a quiz: the book's Markdown, which pages, PDF and EPUB show."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable
+
+from press.book import Book
+from press.files import write_if_changed
+from press.quiz import compute
+from press.quiz.source import Choice, Match, Option, Order, Question, Quiz, Region, Spot, Text, quizzes
+
+ASK = {"single": "Choose one.", "multiple": "Choose all that apply.", "number": "Give a number",
+       "text": "Answer in a few words.", "shape": "Give the shape.", "output": "What does it print?",
+       "order": "Put in order.", "match": "Match each item on the left with one on the right.",
+       "spot": "Mark the place on the picture, or name it."}
+
+
+def markdown(quiz: Quiz) -> str:
+    """The quiz as the book's Markdown: each question, a template's first variant, with its folded answer."""
+    shown = (compute.instances(question)[0] for question in quiz.questions)
+    return "\n".join(_question_markdown(i, question) for i, question in enumerate(shown, 1))
+
+
+def _question_markdown(number: int, question: Question) -> str:
+    ask = ASK[question.kind] + (f" in {question.unit}." if getattr(question, "unit", None) else
+                                "." if question.kind == "number" else "")
+    body = "\n\n".join([question.prompt, *_given(question), f"[{ask}]{{.quiz-ask}}"])
+    return (f"::::: {{.quiz-question #q-{question.id} .quiz-{question.kind}}}\n\n[{number}]{{.quiz-number}} {body}\n\n"
+            f":::: {{.quiz-answer}}\n\n{_answer(question)}\n\n::::\n\n:::::\n")
+
+
+def _given(question: Question) -> list[str]:
+    if isinstance(question, Choice):
+        return [_listed(f"({letter})", option.text) for letter, option in _lettered(question.options)]
+    if isinstance(question, Text) and question.code:
+        return [f"```python\n{question.code.rstrip()}\n```"]
+    if isinstance(question, Order):
+        entries = sorted([*question.items, *question.distractors])
+        return ["\n".join(["```python", *entries, "```"]) if question.code else _bullets(entries)]
+    if isinstance(question, Spot):
+        return [_picture(question), *(f"({letter}) {region.label}" for letter, region in _lettered(question.regions))]
+    if isinstance(question, Match):
+        return [_bullets([p.left for p in question.pairs]), "with", _bullets(sorted(p.right for p in question.pairs))]
+    return []
+
+
+def _picture(question: Spot) -> str:
+    own = question.figure.startswith("fig-")
+    return f"The picture is @{question.figure}." if own else f"![]({question.figure}){{fig-alt=\"{question.alt}\"}}"
+
+
+def _lettered(entries: Iterable[Option | Region]) -> Iterable[tuple[str, Option | Region]]:
+    return zip(string.ascii_lowercase, entries, strict=False)
+
+
+def _verdicts(entries: Iterable[Option | Region]) -> list[str]:
+    return [_listed(f"({letter})", f"**{'Right' if entry.right else 'Wrong'}.** {entry.feedback}")
+            for letter, entry in _lettered(entries)]
+
+
+def _listed(marker: str, text: str) -> str:
+    return f"{marker} " + text.strip().replace("\n", "\n    ")
+
+
+def _bullets(items: Iterable[str]) -> str:
+    return "\n".join(_listed("-", item).replace("\n    ", "\n  ") for item in items)
+
+
+def _answer(question: Question) -> str:
+    parts: list[str] = []
+    if isinstance(question, Choice):
+        parts += _verdicts(question.options)
+    elif isinstance(question, Spot):
+        parts += [*_verdicts(question.regions), question.missed]
+    elif isinstance(question, Order):
+        steps = "\n".join(_listed(f"{i}.", item) for i, item in enumerate(question.items, 1))
+        parts += ["\n".join(["```python", *question.items, "```"]) if question.code else steps, question.feedback]
+    elif isinstance(question, Match):
+        parts += [_bullets(question.key()), question.feedback]
+    else:
+        parts += [f"**Answer:** {question.key()[0]}."]
+        parts += ["\n".join(_listed("-", f"*{wrong.answer}*: {wrong.feedback}") for wrong in question.wrong)]
+    return "\n\n".join([*parts, question.explanation, f"Taught in @{question.section}."])
+
+
+def compile_quizzes(book: Book) -> None:
+    """Write `_build/quizzes/<chapter>.md` for each quiz, only where it differs."""
+    for chapter, quiz in quizzes(book):
+        write_if_changed(book.build / "quizzes" / f"{chapter.id}.md", markdown(quiz))

@@ -1,0 +1,276 @@
+"""The typed source of a quiz: `quizzes/<part>/<chapter>.yml` as pydantic models, one class per way of answering."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from press.book import Book, BookError, Chapter
+
+Words = Annotated[str, Field(min_length=1)]
+Formula = Annotated[str, Field(pattern=r"^\s*<<.+>>\s*$", description="computed from the variables of a variant")]
+Share = Annotated[float, Field(ge=0, le=100, description="per cent of the picture's width or height")]
+
+
+class Typed(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
+
+
+class Option(Typed):
+    """One choice. Feedback speaks to the reader who chose it: the misconception, or why it is right."""
+
+    text: Words
+    right: bool = False
+    feedback: Words
+
+
+class Wrong(Typed):
+    """A wrong answer that readers give, with the misconception behind it."""
+
+    answer: Any
+    feedback: Words
+
+
+class Pair(Typed):
+    left: Words
+    right: Words
+
+
+class Region(Typed):
+    """A disc on a picture, in per cent of its width (x, radius) and height (y), with the name that it has in words."""
+
+    label: Words
+    x: Share
+    y: Share
+    radius: Annotated[float, Field(gt=0, le=50, description="per cent of the picture's width")]
+    right: bool = False
+    feedback: Words
+
+
+class Variants(Typed):
+    """A seeded template: `draw` is Python that sets variables from `rng` (random.Random); `<<expression>>` in any text
+    of the question, with an optional format such as `<<x:.2f>>`, is computed from them."""
+
+    count: int = Field(20, ge=2, le=200)
+    seed: int = 0
+    draw: Words
+
+
+class Question(Typed):
+    """What every kind of question has."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]+$", description="permanent; unique in the book")
+    outcome: str
+    lines: list[str] = []
+    difficulty: Literal[1, 2, 3]
+    conceptual: bool
+    section: str = Field(pattern=r"^sec-")
+    prompt: Words
+    explanation: Words
+    compute: str | None = None
+    variants: Variants | None = None
+
+    def texts(self) -> Iterator[str]:
+        """Every text that a reader sees before answering."""
+        yield self.prompt
+
+    def key(self) -> list[str]:
+        """The right answer, in the book's Markdown."""
+        raise NotImplementedError
+
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change when what a reader is asked or told to be right changes."""
+        fields = self.model_dump(exclude={"outcome", "lines", "difficulty", "conceptual", "section", "compute"})
+        return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+class Choice(Question):
+    kind: Literal["single", "multiple"]
+    options: list[Option] = Field(min_length=3, max_length=6)
+
+    @model_validator(mode="after")
+    def _right_options(self):
+        _one_right(self.options, "options", several=self.kind == "multiple")
+        if len({option.text for option in self.options}) < len(self.options):
+            raise ValueError("two options read the same; reword one")
+        return self
+
+    def texts(self) -> Iterator[str]:
+        yield self.prompt
+        yield from (option.text for option in self.options)
+
+    def key(self) -> list[str]:
+        return [option.text for option in self.options if option.right]
+
+
+def _one_right(options: list[Option] | list[Region], what: str, several: bool) -> None:
+    right = sum(option.right for option in options)
+    if right == 0 or (right > 1 and not several):
+        raise ValueError(f"{right} {what} are right; expected {'at least one' if several else 'one'}")
+
+
+class Number(Question):
+    """tolerance: in the unit of the answer; relative: a share of it, the larger of the two holds. units: other units
+    that a reader may write, with the factor that turns one into the answer's. figures: significant figures to give."""
+
+    kind: Literal["number"]
+    answer: float | Formula
+    tolerance: float | Formula = 0.0
+    relative: float = Field(0.0, ge=0, lt=1)
+    unit: str | None = None
+    units: dict[str, float] = {}
+    figures: int | None = Field(None, ge=1, le=10)
+    wrong: list[Wrong] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _units(self):
+        if self.units and not self.unit:
+            raise ValueError("other units are given and the answer has none; give unit too")
+        if isinstance(self.tolerance, float) and self.tolerance < 0:
+            raise ValueError(f"tolerance is {self.tolerance:g}; expected zero or more")
+        return self
+
+    def key(self) -> list[str]:
+        unit = f" {self.unit}" if self.unit else ""
+        spread = max(self.tolerance, self.relative * abs(self.answer))
+        return [f"{self.answer:g}{unit}" + (f" (± {spread:.3g})" if spread else "")]
+
+
+class Text(Question):
+    kind: Literal["text", "shape", "output"]
+    answer: str
+    accept: list[str] = []
+    code: str | None = None
+    wrong: list[Wrong] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _code(self):
+        if (self.kind == "output") != (self.code is not None):
+            raise ValueError("code is for questions of kind output, and each of those needs it")
+        return self
+
+    def key(self) -> list[str]:
+        return [f"`{self.answer}`" if self.kind != "text" else self.answer]
+
+
+class Order(Question):
+    """Derivation steps, or with `code: true` lines of code (a Parsons problem). distractors: what doesn't belong."""
+
+    kind: Literal["order"]
+    items: list[str] = Field(min_length=3)
+    distractors: list[str] = []
+    code: bool = False
+    feedback: Words
+
+    @model_validator(mode="after")
+    def _distinct(self):
+        entries = [*self.items, *self.distractors]
+        if len(set(entries)) < len(entries):
+            raise ValueError("two entries read the same; a reader could not tell them apart")
+        return self
+
+    def texts(self) -> Iterator[str]:
+        yield self.prompt
+        yield from self.items
+
+    def key(self) -> list[str]:
+        return self.items
+
+
+class Match(Question):
+    kind: Literal["match"]
+    pairs: list[Pair] = Field(min_length=3)
+    feedback: Words
+
+    @model_validator(mode="after")
+    def _distinct(self):
+        for side in ("left", "right"):
+            if len({getattr(pair, side) for pair in self.pairs}) < len(self.pairs):
+                raise ValueError(f"two pairs have the same {side} side; a reader could not tell them apart")
+        return self
+
+    def texts(self) -> Iterator[str]:
+        yield self.prompt
+        yield from (pair.left for pair in self.pairs)
+
+    def key(self) -> list[str]:
+        return [f"{pair.left} — {pair.right}" for pair in self.pairs]
+
+
+class Spot(Question):
+    """A place on a picture. figure: a label of the chapter ("fig-cnn-errors") or a file beside its notebook; alt: what
+    it shows, without giving the answer away; missed: feedback for a place outside every region."""
+
+    kind: Literal["spot"]
+    figure: Words
+    alt: str = Field(min_length=20)
+    regions: list[Region] = Field(min_length=3, max_length=8)
+    missed: Words
+
+    @model_validator(mode="after")
+    def _right_region(self):
+        _one_right(self.regions, "regions", several=False)
+        if len({region.label for region in self.regions}) < len(self.regions):
+            raise ValueError("two regions have the same label; reword one")
+        return self
+
+    def texts(self) -> Iterator[str]:
+        yield self.prompt
+        yield from (region.label for region in self.regions)
+
+    def key(self) -> list[str]:
+        return [region.label for region in self.regions if region.right]
+
+
+AnyQuestion = Annotated[Choice | Number | Text | Order | Match | Spot, Field(discriminator="kind")]
+
+
+class Quiz(Typed):
+    """A chapter's questions, as `quizzes/<part>/<chapter>.yml` holds them."""
+
+    chapter: str
+    questions: list[AnyQuestion] = Field(min_length=1)
+
+
+def load(path: Path) -> Quiz:
+    """Read one quiz. Raises BookError with the file, the question and the reason."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Quiz.model_validate(raw)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BookError(f"{path.name} is not readable as YAML ({error}); mend it first") from None
+    except ValidationError as error:
+        raise BookError("; ".join(_reason(path, raw, item) for item in error.errors())) from None
+
+
+def _reason(path: Path, raw: Any, item: dict) -> str:
+    where, names = path.name, [str(part) for part in item["loc"]]
+    if len(names) > 1 and names[0] == "questions" and names[1].isdigit():
+        entry = raw["questions"][int(names[1])]
+        name = entry.get("id", f"number {int(names[1]) + 1}") if isinstance(entry, dict) else f"number {names[1]}"
+        where, names = f"{where}, question {name}", names[2:]
+    return f"{where}: {'.'.join(names) or 'whole'}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def quizzes(book: Book, chapters: Iterable[Chapter] | None = None) -> Iterator[tuple[Chapter, Quiz]]:
+    """Every chapter that has a quiz, with its quiz."""
+    for chapter in chapters or book:
+        if chapter.quiz.is_file():
+            yield chapter, load(chapter.quiz)
+
+
+def schema() -> dict:
+    """The JSON Schema of a quiz file, for editors."""
+    return Quiz.model_json_schema()
+
+
+def bare(text: str) -> str:
+    """A text without its code and formulas, for checks of its wording."""
+    return re.sub(r"`[^`]*`|\$[^$]*\$", "", text)
