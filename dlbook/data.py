@@ -12,6 +12,7 @@ import difflib
 import errno
 import hashlib
 import http.client
+import lzma
 import math
 import os
 import re
@@ -306,13 +307,15 @@ Progress = Callable[[int, int], None]                            # called with t
 
 def _obtain(file: File, download: bool = True, progress: Progress | None = None) -> tuple[Path, str]:
     """The file on this machine, verified, and where it came from; downloads it where it must and may."""
-    if (folder := _own_folder()) and (own := folder / file.path).is_file():
-        with _readable(own):
-            if fault := _fault(own, file):
+    if folder := _own_folder():
+        own = folder / file.path
+        match _state(own, file):
+            case None:
+                return own, "$DLBOOK_DATA"
+            case fault if fault != ABSENT:
                 raise DataError(f"{own} {fault}; replace it, or take it away to have it downloaded")
-        return own, "$DLBOOK_DATA"
     cached = cache() / "data" / file.path
-    fault = _cached_fault(cached, file)
+    fault = _state(cached, file)
     if fault is None:
         return cached, "the cache"
     if not download or os.environ.get("DLBOOK_OFFLINE"):
@@ -320,7 +323,8 @@ def _obtain(file: File, download: bool = True, progress: Progress | None = None)
     return cached, _download(file, cached, progress)
 
 
-def _cached_fault(path: Path, file: File) -> str | None:
+def _state(path: Path, file: File) -> str | None:
+    """`_fault`, or ABSENT where there is no file."""
     with _readable(path):
         return _fault(path, file) if path.is_file() else ABSENT
 
@@ -391,7 +395,7 @@ def _download(file: File, to: Path, progress: Progress | None = None) -> str:
     """
     part, failures = to.with_name(to.name + ".part"), []
     with _writable(part), _locked(part):
-        if _cached_fault(to, file) is None:                      # another process was faster
+        if _state(to, file) is None:                      # another process was faster
             return "the cache"
         for url in file.urls:
             host = urlsplit(url).netloc
@@ -454,7 +458,7 @@ def _start(response: http.client.HTTPResponse, have: int) -> int:
 
 
 def _chunks(response: http.client.HTTPResponse, start: int, size: int, progress: Progress | None) -> Iterator[bytes]:
-    done, due = start, response.headers.get("Content-Length")
+    done, due = start, response.length                           # None where the server does not say
     while chunk := _read(response, done, size):
         done += len(chunk)
         if done > size:
@@ -463,7 +467,7 @@ def _chunks(response: http.client.HTTPResponse, start: int, size: int, progress:
             progress(done, size)
         yield chunk
     if done < size:
-        whole = due is not None and done - start == int(due)
+        whole = done - start == due
         raise (_Wrong if whole else _Failed)(f"{'has only' if whole else 'broke off after'} {done:,} of {size:,} bytes")
 
 
@@ -506,7 +510,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 # %% ../chapters/appendix/data.ipynb #unpacking
 LIMIT = 4 << 30                                                  # bytes: more than any data set of the book
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError)
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
 
 
 def unpack_archive(archive: Path | str, into: Path | str, limit: int = LIMIT) -> Path:
@@ -573,6 +577,15 @@ def _tar_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
         for info in opened:
             kind = stat.S_IFDIR if info.isdir() else stat.S_IFREG if info.isreg() else stat.S_IFLNK
             yield info.name, kind, opened.extractfile(info) if kind == stat.S_IFREG else None
+        _check_end(opened)
+
+
+def _check_end(opened: tarfile.TarFile) -> None:
+    """Read on to the end. `tarfile` takes a damaged header for the end, and never comes to gzip's checksum behind it."""
+    opened.fileobj.seek(opened.offset)
+    ending = [any(chunk) for chunk in iter(lambda: opened.fileobj.read(1 << 16), b"")]
+    if not ending or any(ending):
+        raise tarfile.ReadError("its end is missing")
 
 
 def _contents(archive: Path, stream: IO[bytes]) -> Iterator[bytes]:
@@ -628,14 +641,15 @@ def read_idx(path: Path | str) -> np.ndarray:
 
     Returns uint8. Raises DataError for anything else. Source: LeCun, Cortes and Burges, the MNIST database.
     """
-    raw = Path(path).read_bytes()
+    with _readable(Path(path)):
+        raw = Path(path).read_bytes()
     try:
         raw = zlib.decompress(raw, 31) if raw[:2] == b"\x1f\x8b" else raw
     except zlib.error as error:
         raise DataError(f"{path} is not a whole gzip file ({error}); fetch it again") from error
     axes = int.from_bytes(raw[3:4]) if raw[:3] == b"\0\0\x08" else 0
-    shape = np.frombuffer(raw[4:4 + 4 * axes], ">u4").tolist()
-    if not axes or math.prod(shape) != len(raw) - 4 - 4 * axes:
+    shape = [int.from_bytes(raw[i:i + 4]) for i in range(4, 4 + 4 * axes, 4)]
+    if not 0 < axes <= 32 or math.prod(shape) != len(raw) - 4 - 4 * axes:
         raise DataError(f"{path} is not an idx file of bytes: its first bytes are {raw[:4]!r}; fetch it again")
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
 

@@ -15,6 +15,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import filterfalse
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +43,10 @@ def batches(x: Tensor, y: Tensor, size: int,
     """Minibatches of at most `size` examples, each example once.
 
     x, y: (n, …). In a fresh random order drawn from `generator`, in the order given where that is None.
+    Raises ValueError where their lengths differ, or size is no whole number above 0.
     """
+    _whole(size=size)
+    _same_length(x, y, "batches")
     if generator is None:
         yield from zip(x.split(size), y.split(size))
         return
@@ -49,34 +54,57 @@ def batches(x: Tensor, y: Tensor, size: int,
     for rows in order.split(size):                                        # (size,), the last may be shorter
         yield x[rows], y[rows]
 
+
+def _whole(least: int = 1, **settings: int | None) -> None:
+    for name, value in settings.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < least):
+            raise ValueError(f"{name} is {value!r}; expected a whole number, {least} or more")
+
+
+def _same_length(x: Tensor, y: Tensor, name: str) -> None:
+    if len(x) != len(y):
+        raise ValueError(f"{name}: x holds {len(x)} examples and y {len(y)}; give one target per example")
+
 # %% ../chapters/appendix/training-loop.ipynb #check-data
 def _ready(data: Data, device: torch.device, name: str) -> Data:
     """`data` checked, and moved to the device where it is a pair of tensors. Raises ValueError, TypeError."""
-    if isinstance(data, tuple) and not _is_pair(data):
-        given = ", ".join(type(part).__name__ for part in data)
-        raise TypeError(f"{name} is a tuple of ({given}); expected two tensors (x, y), or an iterable of such batches")
     if not _is_pair(data):
+        if isinstance(data, tuple) or not isinstance(data, Iterable):
+            raise TypeError(f"{name} is {_kind(data)}; expected two tensors (x, y), or an iterable of such batches")
         return data
     x, y = data
-    if len(x) != len(y):
-        raise ValueError(f"{name}: x holds {len(x)} examples and y {len(y)}; give one target per example")
+    _same_length(x, y, name)
     if len(x) == 0:
         raise ValueError(f"{name} holds no examples; give at least one")
     return x.to(device), y.to(device)
 
 
-def _is_pair(data: Data) -> bool:
-    return isinstance(data, (tuple, list)) and len(data) == 2 and all(isinstance(part, Tensor) for part in data)
+def _is_pair(data: object) -> bool:
+    return (isinstance(data, (tuple, list)) and len(data) == 2
+            and all(isinstance(part, Tensor) and part.ndim for part in data))
+
+
+def _kind(given: object) -> str:
+    """What it is, in words: "a tuple of (Tensor, int)"."""
+    names = ["number" if isinstance(part, Tensor) and not part.ndim else type(part).__name__ for part in _parts(given)]
+    return f"a {type(given).__name__}" + (f" of ({', '.join(names)})" if names else "")
+
+
+def _parts(given: object) -> tuple | list:
+    return given if isinstance(given, (tuple, list)) else ()
 
 
 def _stream(data: Data, size: int, generator: torch.Generator | None, device: torch.device) -> Batches:
-    """One epoch's batches on the device. Raises ValueError where an iterable gives none."""
+    """One epoch's batches on the device. Raises ValueError where an iterable gives none, TypeError for other things."""
     if _is_pair(data):
         yield from batches(*data, size, generator)
         return
     count = 0
-    for count, (x, y) in enumerate(data, 1):
-        yield x.to(device, non_blocking=True), y.to(device, non_blocking=True)
+    for count, batch in enumerate(data, 1):
+        if not _is_pair(batch):
+            raise TypeError(f"batch {count} is {_kind(batch)}; expected two tensors (x, y)")
+        _same_length(*batch, f"batch {count}")
+        yield tuple(part.to(device, non_blocking=True) for part in batch)
     if count == 0:
         raise ValueError("the iterable gave no batches; a generator can be read once only, give a list or a DataLoader")
 
@@ -107,7 +135,7 @@ class Mean:
     def look(self) -> list[list[float]]:
         """Add up what was noted since the last look. Returns it: one list per name, one value per batch."""
         counts = [count for count, _ in self.rows]
-        columns = [_numbers(column) for column in zip(*(values for _, values in self.rows))]
+        columns = [*map(_numbers, self.names, zip(*(values for _, values in self.rows)))]
         self.rows.clear()
         for i, column in enumerate(columns):
             self.totals[i] += sum(n * value for n, value in zip(counts, column) if n)
@@ -125,13 +153,45 @@ class Mean:
         return {name: total / totals[-1] for name, total in zip(self.names, totals)}
 
 
-def _numbers(column: tuple) -> list[float]:
+def _numbers(name: str, column: tuple) -> list[float]:
     """A column of 0-dimensional tensors or numbers as Python floats, read off the device in one go."""
-    if isinstance(column[0], Tensor):
-        return torch.stack(column).tolist()
-    return [float(value) for value in column]
+    for odd in filterfalse(_is_number, column):
+        what = f"a tensor of shape {tuple(odd.shape)}" if isinstance(odd, Tensor) else repr(odd)
+        raise TypeError(f"{name} gave {what} for a batch; expected one number, the mean over the batch")
+    return torch.stack(column).tolist() if isinstance(column[0], Tensor) else [float(value) for value in column]
+
+
+def _is_number(value: object) -> bool:
+    return value.ndim == 0 if isinstance(value, Tensor) else isinstance(value, Real)
 
 # %% ../chapters/appendix/training-loop.ipynb #evaluate
+def _forward(model: nn.Module, loss_fn: Metric, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The model's outputs for a batch and their loss. Raises ValueError where the batch does not fit the two."""
+    logits = None
+    try:
+        logits = model(x)                                     # (batch, classes)
+        loss = loss_fn(logits, y)                             # (): the mean over the batch
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        given = _named(x=x) if logits is None else _named(logits=logits, y=y)
+        who, why = "the model" if logits is None else "the loss function", str(error).partition("\n")[0]
+        raise ValueError(f"{who} refuses {given}: {why}") from error
+    if not isinstance(loss, Tensor) or loss.ndim:
+        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise ValueError(f"the loss function gives {what}; expected a tensor with one number, the mean over the batch")
+    return logits, loss
+
+
+def _named(**tensors: Tensor) -> str:
+    """Name, shape and type of each tensor, with the range of whole numbers: labels out of range are seen at once."""
+    def describe(tensor: Tensor) -> str:
+        whole = tensor.device.type == "cpu" and not tensor.is_floating_point() and tensor.numel()
+        span = f" from {tensor.min()} to {tensor.max()}" if whole else ""
+        return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}{span}"
+    return " and ".join(f"{name} {describe(tensor)}" for name, tensor in tensors.items())
+
+
 @torch.no_grad()
 def _measure(model: nn.Module, shares: Iterable, loss_fn: Metric, metrics: dict[str, Metric], device: torch.device,
              world: int) -> dict[str, float]:
@@ -140,8 +200,8 @@ def _measure(model: nn.Module, shares: Iterable, loss_fn: Metric, metrics: dict[
     model.eval()
     for x, y, count, _ in shares:
         if count:
-            logits = model(x)
-            mean.add(count, loss_fn(logits, y), *(metric(logits, y) for metric in metrics.values()))
+            logits, loss = _forward(model, loss_fn, x, y)
+            mean.add(count, loss, *(metric(logits, y) for metric in metrics.values()))
     model.train(mode)
     return mean.means(device, world)
 
@@ -155,7 +215,8 @@ def evaluate(model: nn.Module, data: Data, *, loss_fn: Metric, metrics: dict[str
     Under torchrun every process measures all of the data, so any one of them may call this alone.
     """
     device = _device(device)
-    _positive(batch_size=batch_size)
+    _whole(batch_size=batch_size)
+    _check_metrics(metrics)
     stream = _stream(_ready(data, device, "data"), batch_size, None, device)
     whole = ((x, y, len(y), 1.0) for x, y in stream)
     return _measure(model.to(device), whole, loss_fn, metrics or {}, device, 1)
@@ -165,7 +226,9 @@ def evaluate(model: nn.Module, data: Data, *, loss_fn: Metric, metrics: dict[str
 def predict(model: nn.Module, x: Tensor, *, batch_size: int = 512, device: torch.device | str | None = None) -> Tensor:
     """The model's outputs for every row of x: (n, …), on the CPU, in evaluation mode and without gradients."""
     device = _device(device)
-    _positive(batch_size=batch_size)
+    _whole(batch_size=batch_size)
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x is {_kind(x)}; expected a tensor")
     mode = model.training
     model.to(device).eval()
     outputs = torch.cat([model(rows.to(device)).cpu() for rows in x.split(batch_size)])
@@ -173,10 +236,11 @@ def predict(model: nn.Module, x: Tensor, *, batch_size: int = 512, device: torch
     return outputs
 
 
-def _positive(**settings: int | float | None) -> None:
-    for name, value in settings.items():
-        if value is not None and value <= 0:
-            raise ValueError(f"{name} is {value}; expected more than 0")
+def _check_metrics(metrics: dict[str, Metric] | None) -> None:
+    if not isinstance(metrics or {}, dict):
+        raise TypeError(f"metrics is {_kind(metrics)}; expected a dict, name → function of (logits, y)")
+    for name in {"loss", "lr"} & set(metrics or {}):
+        raise ValueError(f"a metric may not be called {name!r}: the history uses that name itself; choose another")
 
 # %% ../chapters/appendix/training-loop.ipynb #epoch
 LOOK_EVERY = 64        # steps between two looks at the losses
@@ -193,8 +257,7 @@ def _epoch(net: nn.Module, shares: Iterable, mean: Mean, look: Callable[[int], N
     step = 0
     net.train()
     for step, (x, y, count, scale) in enumerate(shares, 1):
-        logits = net(x)                                       # (batch, classes)
-        loss = loss_fn(logits, y)                             # (): the mean over the batch
+        logits, loss = _forward(net, loss_fn, x, y)           # (batch, classes), ()
         optimizer.zero_grad()
         (loss if scale == 1 else scale * loss).backward()
         if clip is not None:
@@ -224,6 +287,14 @@ def _stop_if_diverged(columns: list[list[float]], epoch: int, step: int) -> None
         if not math.isfinite(loss):
             raise TrainingDiverged(f"the loss is {loss} at epoch {epoch}, step {back}, learning rate {rate:g}; "
                                    "lower the learning rate, set clip=1.0, or look for such values in the inputs")
+
+
+def _stop_if_broken(model: nn.Module, epoch: int) -> None:
+    """Raise TrainingDiverged where the last step of an epoch, whose effect no loss has shown yet, broke a weight."""
+    for name, weight in model.named_parameters():
+        if not bool(weight.isfinite().all()):
+            raise TrainingDiverged(f"the weights {name} hold values that are no numbers after epoch {epoch}; "
+                                   "lower the learning rate, or set clip=1.0")
 
 # %% ../chapters/appendix/training-loop.ipynb #history
 @dataclass
@@ -262,10 +333,11 @@ def _pack(tree, place: str, tensors: dict[str, Tensor]):
         case Tensor() if place not in tensors:
             tensors[place] = tree.detach().to("cpu", copy=True).contiguous()
             return {"$": "tensor", "of": place}
-        case dict() if all(isinstance(key, str) for key in tree):
-            return {key: _pack(value, f"{place}/{key}".lstrip("/"), tensors) for key, value in tree.items()}
+        case dict() if "$" not in tree and all(isinstance(key, str) for key in tree):
+            return {key: _pack(value, _below(place, key), tensors) for key, value in tree.items()}
         case dict():
-            return {"$": "dict", "of": [[key, _pack(value, f"{place}/{key}", tensors)] for key, value in tree.items()]}
+            return {"$": "dict", "of": [[_pack(key, f"{place}/key {i}", tensors), _pack(value, f"{place}/{i}", tensors)]
+                                        for i, (key, value) in enumerate(tree.items())]}
         case tuple():
             return {"$": "tuple", "of": [_pack(value, f"{place}/{i}", tensors) for i, value in enumerate(tree)]}
         case list():
@@ -276,13 +348,18 @@ def _pack(tree, place: str, tensors: dict[str, Tensor]):
                           "expected tensors, numbers, text, and dicts, lists and tuples of them")
 
 
+def _below(place: str, key: str) -> str:
+    """The place of a key: two keys never share one, whatever slashes they hold."""
+    return f"{place}/{key.replace('%', '%25').replace('/', '%2F')}".lstrip("/")
+
+
 def _unpack(tree, tensors: dict[str, Tensor]):
     """The inverse of `_pack`."""
     match tree:
         case {"$": "tensor", "of": place}:
             return tensors[place]
         case {"$": "dict", "of": pairs}:
-            return {key: _unpack(value, tensors) for key, value in pairs}
+            return {_unpack(key, tensors): _unpack(value, tensors) for key, value in pairs}
         case {"$": "tuple", "of": values}:
             return tuple(_unpack(value, tensors) for value in values)
         case dict():
@@ -317,11 +394,16 @@ def save_tree(path: str | Path, tree: dict) -> None:
 def load_tree(path: str | Path) -> dict:
     """Read what `save_tree` wrote. Raises CheckpointError for a file that is missing, cut short, altered or other."""
     try:
+        Path(path).open("rb").close()                            # safe_open's own words for a folder mislead
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"cannot read checkpoint {path}: {error}; delete it to start afresh") from error
+    except OSError as error:
+        raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror or error}; choose a file that you may "
+                              "read, or another name") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"checkpoint {path} is damaged, or no checkpoint ({error}); "
+                              "delete it to start afresh, or choose another name") from error
     if "tree" not in meta:
         raise CheckpointError(f"{path} holds tensors but is no checkpoint of this loop; choose another file name")
     if meta.get("crc") != str(_checksum(meta["tree"], tensors)):
@@ -535,7 +617,9 @@ def fit(model: nn.Module, data: Data, *, valid: Data | None = None, loss_fn: Met
     Under torchrun each process takes its share of each batch. Raises ValueError, TypeError, TrainingDiverged,
     CheckpointError. Source: Robbins and Monro 1951; Prechelt 1998 (patience); Li et al. 2020 (processes).
     """
-    _check(epochs, batch_size, patience, clip, valid)
+    _check(epochs, batch_size, patience, clip, valid, seed)
+    _check_metrics(metrics)
+    _check_parts(model, optimizer, schedule)
     device, metrics = _device(device), metrics or {}
     rank, world = _join(device)
     data, valid = _ready(data, device, "data"), valid if valid is None else _ready(valid, device, "valid")
@@ -545,6 +629,7 @@ def fit(model: nn.Module, data: Data, *, valid: Data | None = None, loss_fn: Met
         run.settings = _settings(model, optimizer, schedule, data, batch_size=batch_size, patience=patience,
                                  clip=clip, seed=seed)
         _open(run, Path(checkpoint), rank)
+    _check_length(run, epochs, _steps(data, batch_size))
     net = DistributedDataParallel(model) if world > 1 else model
     with _Bar(epochs, _steps(data, batch_size), progress, rank) as bar:
         while len(run.history.epochs) < epochs and not (patience and run.history.stale >= patience):
@@ -561,10 +646,39 @@ def fit(model: nn.Module, data: Data, *, valid: Data | None = None, loss_fn: Met
     return run.history
 
 
-def _check(epochs: int, batch_size: int, patience: int | None, clip: float | None, valid: Data | None) -> None:
-    _positive(epochs=epochs, batch_size=batch_size, patience=patience, clip=clip)
+def _check(epochs: int, batch_size: int, patience: int | None, clip: float | None, valid: Data | None,
+           seed: int) -> None:
+    if epochs is None or batch_size is None:
+        raise ValueError(f"epochs is {epochs} and batch_size {batch_size}; expected whole numbers")
+    _whole(epochs=epochs, batch_size=batch_size, patience=patience)
+    _whole(least=0, seed=seed)
+    if clip is not None and not (isinstance(clip, Real) and clip > 0):
+        raise ValueError(f"clip is {clip!r}; expected a number above 0, the largest norm of the gradient")
     if patience is not None and valid is None:
         raise ValueError(f"patience is {patience} but there is nothing to watch; give valid=(x, y)")
+
+
+def _check_parts(model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule | None) -> None:
+    """Raise where model, optimiser and schedule are not of one piece: such a run would learn nothing, in silence."""
+    held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    if not any(id(weight) in held for weight in model.parameters() if weight.requires_grad):
+        raise ValueError("the optimizer holds no trainable weight of this model; make it from model.parameters()")
+    if schedule is None:
+        return
+    if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau) or not isinstance(schedule, Schedule):
+        raise TypeError(f"schedule is {_kind(schedule)}; expected a torch scheduler that steps after each batch")
+    if schedule.optimizer is not optimizer:
+        raise ValueError("the schedule moves another optimizer's learning rate; make it from the one given to fit")
+
+
+def _check_length(run: _Run, epochs: int, steps: int | None) -> None:
+    """Raise ValueError where the schedule ends before the run does."""
+    total = getattr(run.schedule, "total_steps", None)
+    if total is None or steps is None:
+        return
+    due = run.schedule.last_epoch + (epochs - len(run.history.epochs)) * steps
+    if due > total:
+        raise ValueError(f"the schedule has {total} steps and this run takes {due}; make it with total_steps={due}")
 
 
 def _generator(data: Data, seed: int) -> torch.Generator:
@@ -596,6 +710,7 @@ def _train(run: _Run, net: nn.Module, data: Data, size: int, bar: _Bar, rank: in
     start = time.perf_counter()
     shares = _shares(_stream(data, size, run.shuffle, run.device), rank, world)
     steps += _epoch(net, shares, mean, look, optimizer=run.optimizer, schedule=run.schedule, **how)
+    _stop_if_broken(run.model, epoch)
     means = mean.means(run.device, world)
     rate = run.optimizer.param_groups[0]["lr"]
     return {"epoch": epoch, **{f"train_{name}": value for name, value in means.items() if name != "lr"},

@@ -40,9 +40,10 @@ def net(seed: int = 0, dropout: float = 0.0, width: int = 8) -> nn.Module:
 
 def fit(model: nn.Module, data=None, *, lr: float = 0.1, **how) -> train.History:
     """`train.fit` with the settings that most tests share."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
-    how = {"loss_fn": cross_entropy, "optimizer": optimizer, "epochs": 3, "batch_size": 25, "device": "cpu"} | how
-    return train.fit(model, data or toy(), **how)
+    how = {"loss_fn": cross_entropy, "epochs": 3, "batch_size": 25, "device": "cpu"} | how
+    if "optimizer" not in how:
+        how["optimizer"] = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    return train.fit(model, toy() if data is None else data, **how)
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:
@@ -298,7 +299,7 @@ trees = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
     | st.integers(0, 4).map(lambda n: torch.arange(n, dtype=torch.float64)),
     lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner)
-    | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3) | st.dictionaries(st.integers(), inner, max_size=3),
+    | st.dictionaries(st.text("a/$%", max_size=3), inner, max_size=3) | st.dictionaries(st.integers(), inner, max_size=3),
     max_leaves=8)
 
 
@@ -348,19 +349,85 @@ def no_checkpoint_left(folder: Path) -> bool:
     ((torch.zeros(5, 4), torch.zeros(4).long()), {}, ValueError, "x holds 5 examples and y 4"),
     (([1.0, 2.0], [0, 1]), {}, TypeError, "tuple of (list, list); expected two tensors"),
     ([], {}, ValueError, "the iterable gave no batches"),
-    (None, {"batch_size": 0}, ValueError, "batch_size is 0; expected more than 0"),
+    (None, {"batch_size": 0}, ValueError, "batch_size is 0; expected a whole number, 1 or more"),
+    (None, {"batch_size": 2.5}, ValueError, "batch_size is 2.5; expected a whole number"),
+    (None, {"batch_size": "64"}, ValueError, "batch_size is '64'"),
+    (None, {"batch_size": None}, ValueError, "batch_size None; expected"),
     (None, {"epochs": -1}, ValueError, "epochs is -1"),
+    (None, {"epochs": 1.5}, ValueError, "epochs is 1.5"),
+    (None, {"epochs": True}, ValueError, "epochs is True"),
+    (None, {"patience": 1.5, "valid": toy()}, ValueError, "patience is 1.5"),
+    (None, {"seed": "a"}, ValueError, "seed is 'a'; expected a whole number, 0 or more"),
     (None, {"clip": 0.0}, ValueError, "clip is 0.0"),
+    (None, {"clip": math.nan}, ValueError, "clip is nan"),
     (None, {"patience": 3}, ValueError, "nothing to watch; give valid="),
     (None, {"valid": (torch.zeros(0, 4), torch.zeros(0))}, ValueError, "valid holds no examples"),
     (None, {"device": "tpu"}, ValueError, "'tpu' is not known"),
+    (7, {}, TypeError, "data is a int; expected two tensors"),
+    ((torch.tensor(1.0), torch.tensor(1)), {}, TypeError, "tuple of (number, number); expected two tensors"),
+    ([(torch.zeros(5, 4), torch.zeros(5).long(), 1)], {}, TypeError, "batch 1 is a tuple of (Tensor, Tensor, int)"),
+    ([{"x": 1}], {}, TypeError, "batch 1 is a dict; expected two tensors"),
+    ([(torch.zeros(5, 4), torch.zeros(4).long())], {}, ValueError, "batch 1: x holds 5 examples and y 4"),
+    ((torch.zeros(5, 4), torch.full((5,), 3)), {}, ValueError,
+     "the loss function refuses logits (5, 2) float32 and y (5,) int64 from 3 to 3: Target 3 is out of bounds"),
+    ((torch.zeros(5, 7), torch.zeros(5).long()), {}, ValueError, "the model refuses x (5, 7) float32: mat1 and mat2"),
+    ((torch.zeros(5, 4).double(), torch.zeros(5).long()), {}, ValueError, "the model refuses x (5, 4) float64"),
+    (None, {"loss_fn": lambda logits, y: logits}, ValueError, "the loss function gives a tensor of shape (25, 2)"),
+    (None, {"loss_fn": lambda logits, y: 1.0}, ValueError, "the loss function gives a float; expected a tensor"),
+    (None, {"metrics": ["accuracy"]}, TypeError, "metrics is a list of (str); expected a dict"),
+    (None, {"metrics": {"loss": cross_entropy}}, ValueError, "may not be called 'loss'"),
+    (None, {"metrics": {"hits": lambda logits, y: y == 0}}, TypeError, "hits gave a tensor of shape (25,) for a batch"),
+    (None, {"metrics": {"hits": lambda logits, y: None}}, TypeError, "hits gave None for a batch; expected one number"),
 ])
 def test_wrong_input_is_named(data, how, error, words):
-    given = toy() if data is None else data
     with pytest.raises(error) as caught:
-        optimizer = torch.optim.SGD(net().parameters(), lr=0.1)
-        train.fit(net(), given, **{"loss_fn": cross_entropy, "optimizer": optimizer, "epochs": 1, "device": "cpu"} | how)
+        fit(net(), data, **{"epochs": 1} | how)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_parts_that_are_not_of_one_piece_are_refused_before_they_learn_nothing():
+    model, other = net(), net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    elsewhere = torch.optim.SGD(other.parameters(), lr=0.1)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+    for how, words in [({"optimizer": elsewhere}, "holds no trainable weight of this model; make it from"),
+                       ({"schedule": torch.optim.lr_scheduler.StepLR(elsewhere, 1)}, "another optimizer's learning rate"),
+                       ({"schedule": plateau}, "schedule is a ReduceLROnPlateau; expected"),
+                       ({"schedule": len}, "schedule is a builtin_function_or_method; expected")]:
+        with pytest.raises((ValueError, TypeError), match=words):
+            fit(model, optimizer=how.get("optimizer", optimizer), schedule=how.get("schedule"))
+    for parameterless in (nn.Flatten(), net().requires_grad_(False)):
+        with pytest.raises(ValueError, match="no trainable weight"):
+            fit(parameterless, optimizer=optimizer)
+    assert same(model, net())
+
+
+def test_a_schedule_that_ends_too_early_is_found_before_the_first_step(tmp_path):
+    def run(epochs: int, total: int) -> train.History:
+        model = net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=total)
+        return fit(model, optimizer=optimizer, schedule=schedule, epochs=epochs, checkpoint=tmp_path / f"{total}")
+    assert len(run(2, 10).epochs) == 2                           # 5 batches an epoch
+    for epochs, total in [(3, 14), (3, 10)]:
+        with pytest.raises(ValueError, match=rf"the schedule has {total} steps and this run takes 15; make it with total"):
+            run(epochs, total)
+    assert not (tmp_path / "14").exists() and len(train.load_tree(tmp_path / "10")["history"]) == 2
+
+
+def test_weights_that_the_last_step_broke_are_not_stored(tmp_path):
+    path = tmp_path / "c"
+    fit(net(), checkpoint=path, epochs=1)
+    before, steps = path.read_bytes(), 0
+
+    def loss_fn(logits: Tensor, y: Tensor) -> Tensor:
+        nonlocal steps
+        steps += 1
+        return cross_entropy(logits if steps < 5 else logits + (logits - logits.detach()) * math.inf, y)
+
+    with pytest.raises(train.TrainingDiverged, match=r"the (weights|loss)"):
+        fit(net(), loss_fn=loss_fn, checkpoint=path, epochs=2)
+    assert path.read_bytes() == before
 
 
 def test_an_exhausted_generator_is_named():
@@ -411,11 +478,11 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path, change, words
 
 
 @pytest.mark.parametrize("damage, words", [
-    (lambda blob: blob[:len(blob) // 2], "cannot read checkpoint"),
-    (lambda blob: b"", "cannot read checkpoint"),
+    (lambda blob: blob[:len(blob) // 2], "is damaged, or no checkpoint"),
+    (lambda blob: b"", "is damaged, or no checkpoint"),
     (lambda blob: blob[:-3] + bytes([blob[-3] ^ 1]) + blob[-2:], "was altered after it was written"),
     (lambda blob: blob.replace(b"steps", b"stops"), "was altered after it was written"),
-    (lambda blob: b"PK\x03\x04 a pickle in a zip", "cannot read checkpoint"),
+    (lambda blob: b"PK\x03\x04 a pickle in a zip", "is damaged, or no checkpoint"),
 ])
 def test_a_damaged_checkpoint_is_named_and_kept(tmp_path, damage, words):
     path = tmp_path / "c"
@@ -434,7 +501,7 @@ def test_a_plain_weights_file_is_no_checkpoint(tmp_path):
 
 
 def test_a_folder_in_the_checkpoints_place_is_named(tmp_path):
-    with pytest.raises(train.CheckpointError, match="cannot read checkpoint"):
+    with pytest.raises(train.CheckpointError, match="Is a directory; choose a file"):
         fit(net(), checkpoint=tmp_path)
 
 
