@@ -13,7 +13,7 @@ from typing import Any
 
 from press.quiz.source import Choice, Match, Number, Order, Question, Spot, Text
 
-MINUS = dict.fromkeys(map(ord, "−‐‑–—﹣－"), "-")
+SIGNS = dict.fromkeys(map(ord, "−‐‑–—﹣－"), "-") | {ord("٫"): "."}
 TIMES = re.compile(r"\s*(?:[×x·*⋅]\s*)10\s*\^?\s*([+-]?\d+)$|^([+-]?)10\s*\^\s*([+-]?\d+)$", re.I)
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.I)
 
@@ -87,7 +87,7 @@ def readings(question: Number, written: str) -> list[float]:
     Unicode digits, minus signs and spaces, 1e-3, 3×10^-4, fractions and percentages are read. A comma may be the
     decimal point or part thousands; where both are possible, both readings count.
     """
-    text = unicodedata.normalize("NFKC", written).translate(MINUS).strip()
+    text = unicodedata.normalize("NFKC", written).translate(SIGNS).strip()
     text, factor = _unit(question, text)
     return [value * factor for form in _commas(re.sub(r"[\s'’_]+(?=\d)|(?<=\d)[\s'’_]+$", "", text))
             if (value := _number(form)) is not None]
@@ -144,7 +144,7 @@ def text_right(question: Text, written: str) -> bool:
 def plain(kind: str, written: str) -> str:
     """A short answer as it is compared. text: no difference of case, spacing, hyphens, quotes or a final full stop;
     shape: the sizes; output: the lines, without spaces at their ends."""
-    text = unicodedata.normalize("NFKC", written).translate(MINUS)
+    text = unicodedata.normalize("NFKC", written).translate(SIGNS)
     if kind == "output":
         return "\n".join(line.rstrip() for line in text.strip().splitlines())
     if kind == "shape":

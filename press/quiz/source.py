@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from press.book import Book, BookError, Chapter
 
 Words = Annotated[str, Field(min_length=1)]
+Entry = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1)]  # a line of code keeps its indentation
 Formula = Annotated[str, Field(pattern=r"^\s*<<.+>>\s*$", description="computed from the variables of a variant")]
 Share = Annotated[float, Field(ge=0, le=100, description="per cent of the picture's width or height")]
 
@@ -164,8 +165,8 @@ class Order(Question):
     """Derivation steps, or with `code: true` lines of code (a Parsons problem). distractors: what doesn't belong."""
 
     kind: Literal["order"]
-    items: list[str] = Field(min_length=3)
-    distractors: list[str] = []
+    items: list[Entry] = Field(min_length=3)
+    distractors: list[Entry] = []
     code: bool = False
     feedback: Words
 

@@ -1,0 +1,196 @@
+"""The quiz of a page: its data for the self-marking element, and its answers for readers without scripts.
+
+The compiled Markdown carries every text of every variant as a fragment, so that the engine renders it, with formulas,
+numbers and links, like the rest of the page. `take` then moves the fragments out of the finished page: into one packed
+script beside it, `<page>.quiz.js`, and the folded answers into `<page>.answers.html`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape, unescape
+from typing import Any
+
+from press.quiz import compute
+from press.quiz.source import Choice, Match, Number, Order, Question, Quiz, Spot, Text
+
+SHOWN_VARIANTS = 12  # of a template; more would only weigh
+CUT = "<!--quiz-fragment-->"
+FRAGMENTS = re.compile(r'<div class="quiz-fragments"[^>]*>\s*' + CUT + r"(?P<all>.*?)<!--quiz-end-->\s*</div>", re.S)
+ANSWER = re.compile(r'<details class="quiz-answer"><summary>(?P<title>.*?)</summary>(?P<body>.*?)</details>', re.S)
+QUESTION = re.compile(r'id="(q-[a-z0-9-]+)"')
+QUIZ = re.compile(r'<div class="quiz"(?P<rest>[^>]*)>')
+PARAGRAPH = re.compile(r"<p>((?:(?!</?p>).)*)</p>", re.S)
+
+
+class Rich(str):
+    """A text in the book's Markdown, to be rendered; other strings stay as they are."""
+
+
+# ---- before the page is rendered -------------------------------------------------------------------------------------
+
+def skeleton(quiz: Quiz, outcomes: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """What the element reads, with {"fragment": n} in the place of each text, and the texts. outcomes: id → text."""
+    made = {"chapter": quiz.chapter, "outcomes": {name: Rich(text) for name, text in outcomes.items()},
+            "questions": [_question(question) for question in quiz.questions]}
+    texts = list(dict.fromkeys(_rich(made)))
+    places = {text: {"fragment": i} for i, text in enumerate(texts)}
+    return _replaced(made, lambda text: places[str(text)]), texts
+
+
+def fragments(texts: list[str]) -> str:
+    """The texts as a block of Markdown that only pages keep."""
+    cut, end = (f"```{{=html}}\n{mark}\n```" for mark in (CUT, "<!--quiz-end-->"))
+    parts = "\n\n".join(f"{cut}\n\n{text}" for text in texts)
+    return f":::::: {{.quiz-fragments}}\n\n{parts}\n\n{end}\n\n::::::\n"
+
+
+def _question(question: Question) -> dict[str, Any]:
+    return {"id": question.id, "kind": question.kind, "hash": question.digest(), "outcome": question.outcome,
+            "lines": question.lines, "difficulty": question.difficulty, "conceptual": question.conceptual,
+            "section": Rich(f"@{question.section}"),
+            "variants": [_variant(instance) for instance in compute.instances(question)[:SHOWN_VARIANTS]]}
+
+
+def _variant(question: Question) -> dict[str, Any]:
+    return {"prompt": Rich(question.prompt), "explanation": Rich(question.explanation),
+            "key": Rich("\n\n".join(question.key())), **_own(question)}
+
+
+def _own(question: Question) -> dict[str, Any]:
+    match question:
+        case Choice():
+            return {"options": [{"html": Rich(o.text), "right": o.right, "feedback": Rich(o.feedback)}
+                                for o in question.options]}
+        case Number():
+            names = ("answer", "tolerance", "relative", "unit", "units", "figures")
+            return {name: getattr(question, name) for name in names} | {"wrong": _wrong(question)}
+        case Text():
+            code = f"\n\n```python\n{question.code.rstrip()}\n```" if question.code else ""
+            return {"prompt": Rich(question.prompt + code), "accept": [question.answer, *question.accept],
+                    "wrong": _wrong(question)}
+        case Order():
+            return _order(question)
+        case Match():
+            return {"pairs": [{"left": Rich(p.left), "right": Rich(p.right), "rightText": plain(p.right)}
+                              for p in question.pairs], "feedback": Rich(question.feedback)}
+        case Spot():
+            regions = [{"html": Rich(r.label), "x": r.x, "y": r.y, "radius": r.radius, "right": r.right,
+                        "feedback": Rich(r.feedback)} for r in question.regions]
+            return {"figure": question.figure, "alt": question.alt, "regions": regions, "missed": Rich(question.missed)}
+    raise TypeError(f"{type(question).__name__} has no form in the page")
+
+
+def _order(question: Order) -> dict[str, Any]:
+    texts = (*question.items, *question.distractors)
+    entries = [{"text": text} if question.code else {"html": Rich(text), "text": plain(text)} for text in texts]
+    count = len(question.items)
+    lines = ["```python", *question.items, "```"] if question.code else [
+        f"{i}. {item}" for i, item in enumerate(question.items, 1)]
+    return {"items": entries[:count], "distractors": entries[count:], "code": question.code,
+            "feedback": Rich(question.feedback), "key": Rich("\n".join(lines))}
+
+
+def _wrong(question: Number | Text) -> list[dict[str, Any]]:
+    return [{"answer": str(wrong.answer), "feedback": Rich(wrong.feedback)} for wrong in question.wrong]
+
+
+def _rich(value: Any) -> Iterator[str]:
+    if isinstance(value, Rich):
+        yield str(value)
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _rich(item)
+
+
+def _replaced(value: Any, replace) -> Any:
+    if isinstance(value, Rich):
+        return replace(value)
+    if isinstance(value, dict):
+        return {name: _replaced(item, replace) for name, item in value.items()}
+    return [_replaced(item, replace) for item in value] if isinstance(value, list) else value
+
+
+def plain(text: str) -> str:
+    """The words of a Markdown text, for places that take no html: menus and names of buttons."""
+    text = re.sub(r"[*_`$]|\[(?P<shown>[^\]]*)\]\([^)]*\)", lambda m: m["shown"] or "", text)
+    return unescape(re.sub(r"\\(mathbf|mathrm|operatorname|text)\b|\\[,;!]|[{}]", "", text)).replace("\\", "").strip()
+
+
+# ---- after the page is rendered --------------------------------------------------------------------------------------
+
+@dataclass
+class Taken:
+    """A page without its answers, the data for the element, and the answers' html, "" each where there is no quiz."""
+
+    html: str
+    data: dict[str, Any] | None = None
+    answers: str = ""
+
+
+def take(html: str, made: dict[str, Any] | None, page: str) -> Taken:
+    """Move a quiz's answers out of a finished page. made: its skeleton; page: the page's file name, "cnn.html"."""
+    found = FRAGMENTS.search(html)
+    if not found or made is None:
+        return Taken(html)
+    texts = [_unwrapped(text.strip()) for text in found["all"].split(CUT)]
+    data = _filled(made, texts) | {"page": page}
+    stem = page.removesuffix(".html")
+    answers: list[str] = []
+
+    def fold(match: re.Match[str]) -> str:
+        name = QUESTION.findall(html, 0, match.start())[-1].replace("q-", "a-", 1)
+        answers.append(f'<section class="answer" id="{name}">{match["body"]}</section>')
+        return (f'<details class="quiz-answer"><summary>{match["title"]}</summary><iframe loading="lazy" '
+                f'src="{stem}.answers.html#{name}" title="{escape(match["title"])}"></iframe></details>')
+
+    rest = ANSWER.sub(fold, html[:found.start()] + html[found.end():])
+    rest = QUIZ.sub(rf'<dl-quiz class="quiz"\g<rest> src="{stem}.quiz.js">', rest, count=1)
+    return Taken(_closed(rest), data, re.sub(r'href="#', f'href="{page}#', "\n".join(answers)))
+
+
+def _closed(html: str) -> str:
+    """The </div> that ends the element's content, as </dl-quiz>."""
+    start = html.index("<dl-quiz")
+    depth = 1
+    for tag in re.finditer(r"<(/?)div\b[^>]*>", html[start:]):
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            end = start + tag.end()
+            return html[:start + tag.start()] + "</dl-quiz>" + html[end:]
+    return html
+
+
+def _unwrapped(html: str) -> str:
+    """A fragment that is one paragraph without its tags, so that it fits into a label."""
+    return PARAGRAPH.sub(r"\1", html) if PARAGRAPH.fullmatch(html) else html
+
+
+def _filled(value: Any, texts: list[str]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {"fragment"}:
+            return texts[value["fragment"]]
+        return {name: _filled(item, texts) for name, item in value.items()}
+    return [_filled(item, texts) for item in value] if isinstance(value, list) else value
+
+
+def script(data: dict[str, Any]) -> str:
+    """The file `<page>.quiz.js`: a classic script, since that is what loads from a folder too."""
+    return f'dlbookQuiz({json.dumps(data["chapter"])},"{pack(data)}");\n'
+
+
+def pack(value: Any) -> str:
+    """Deflated JSON in base64, the same bytes for the same value."""
+    squeezed = zlib.compressobj(9, wbits=-15)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    return base64.b64encode(squeezed.compress(text) + squeezed.flush()).decode()
+
+
+def unpack(packed: str) -> Any:
+    """The value that `pack` packed."""
+    return json.loads(zlib.decompress(base64.b64decode(packed), wbits=-15))
