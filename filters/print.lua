@@ -81,7 +81,7 @@ end
 local function span(el)
   if has_any(el, WEB_ONLY) then return {}, false end
   if el.classes:includes('equation') and el.attributes.number then return equation(el) end
-  if el.classes:includes('quiz-number') then return pandoc.Strong({pandoc.Str(stringify(el) .. '.')}) end
+  if el.classes:includes('quiz-count') then return pandoc.Strong({pandoc.Str(stringify(el) .. '.')}) end
   if el.classes:includes('quiz-ask') then return pandoc.Emph(el.content) end
   if has_any(el, {'caption-label', 'theorem-number'}) then return pandoc.Strong(el.content) end
   if el.identifier == '' then return nil end
@@ -190,7 +190,7 @@ end
 --- What stands before an answer at the end of the book: its question's number, or its exercise's title.
 local function with_lead(div)
   local title
-  div:walk({Span = function(el) if el.classes:includes('quiz-number') then title = title or stringify(el) end end})
+  div:walk({Span = function(el) if el.classes:includes('quiz-count') then title = title or stringify(el) end end})
   title = title and pandoc.Inlines('Question ' .. title) or div.content[1].content[1].content
   return div:walk({Div = function(answer)
     if not has_any(answer, AT_THE_END) then return nil end

@@ -181,7 +181,7 @@ def _filled(value: Any, texts: list[str]) -> Any:
 
 def script(data: dict[str, Any]) -> str:
     """The file `<page>.quiz.js`: a classic script, since that is what loads from a folder too."""
-    return f'dlbookQuiz({json.dumps(data["chapter"])},"{pack(data)}");\n'
+    return f'dlbookQuiz("{pack(data)}");\n'
 
 
 def pack(value: Any) -> str:

@@ -26,7 +26,7 @@ def _question_markdown(number: int, question: Question) -> str:
     ask = ASK[question.kind] + (f" in {question.unit}." if getattr(question, "unit", None) else
                                 "." if question.kind == "number" else "")
     body = "\n\n".join([question.prompt, *_given(question), f"[{ask}]{{.quiz-ask}}"])
-    return (f"::::: {{.quiz-question #q-{question.id} .kind-{question.kind}}}\n\n[{number}]{{.quiz-number}} {body}\n\n"
+    return (f"::::: {{.quiz-question #q-{question.id} .kind-{question.kind}}}\n\n[{number}]{{.quiz-count}} {body}\n\n"
             f":::: {{.quiz-answer}}\n\n{_answer(question)}\n\n::::\n\n:::::\n")
 
 

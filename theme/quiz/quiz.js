@@ -1,7 +1,7 @@
 /**
  * <dl-quiz>: the chapter's quiz. Without script, or where the browser cannot unpack the data, the questions that the page
  * holds stand with their folded answers. With it, each question is answered, marked and explained here; the answers stay in
- * this browser. Its data lies beside the page in a script of one call, dlbookQuiz(chapter, packed), made by
+ * this browser. Its data lies beside the page in a script of one call, dlbookQuiz(packed), made by
  * press/quiz/page.py: a script loads from a folder too, where fetch is refused.
  */
 import { control, el, rich } from "./controls.js";
@@ -19,10 +19,15 @@ export async function unpack(packed) {
 
 /** @param {string} src address of a <page>.quiz.js @returns {Promise<object>} its data, links led to the chapter's page */
 export function fetchQuiz(src) {
+  return loadScript(src, "dlbookQuiz", async packed => led(await unpack(packed), new URL(src, document.baseURI)));
+}
+
+/** Run a script of one call `name(value)`. @param {(value: *) => *} use what to make of the value @returns {Promise<*>} */
+export function loadScript(src, name, use) {
   return new Promise((resolve, reject) => {
     const script = el("script", { src, onerror: () => reject(new Error(`${src} did not load`)) });
-    globalThis.dlbookQuiz = (_, packed) => waiting.get(document.currentScript)(packed);
-    waiting.set(script, packed => resolve(unpack(packed).then(data => led(data, new URL(src, document.baseURI)))));
+    globalThis[name] = value => waiting.get(document.currentScript)(value);
+    waiting.set(script, value => resolve(use(value)));
     document.head.append(script);
   });
 }
@@ -91,7 +96,7 @@ export class Card {
     this.result = el("div", { className: "quiz-result", "aria-live": "polite", tabIndex: -1 });
     this.check = el("button", { type: "button", className: "quiz-check", onclick: () => this.mark() }, "Check");
     this.buttons = el("p", { className: "quiz-buttons" }, this.how.later ? null : this.check, this.confidence());
-    this.element.replaceChildren(el("span", { className: "quiz-number" }, String(number)),
+    this.element.replaceChildren(el("span", { className: "quiz-count" }, String(number)),
       rich("div", this.question.prompt, { className: "quiz-prompt", id: named }),
       this.control.element, this.buttons, this.result);
     this.share = null;
@@ -229,6 +234,6 @@ class Quiz extends HTMLElement {
   }
 }
 
-function round(points) { return String(Math.round(10 * points) / 10); }
+export function round(points) { return String(Math.round(10 * points) / 10); }
 
 if (!customElements.get("dl-quiz")) customElements.define("dl-quiz", Quiz);
