@@ -1,6 +1,8 @@
--- Embedded engine, second pass: print numbers, resolve cross-references, citations and links between notebooks, and give
--- callouts, tabsets, folded code and proofs their form. What a page refers to is in a small file (meta dl-refs):
--- {labels: {id: {text, url}}, cites: {key: {author, year}}, pages: {path: url}, html: bool}.
+-- Embedded engine, after labels.lua: print numbers, set cross-references, citations and links between notebooks, and give
+-- callouts, tabsets, folded code and proofs their form. For a document of the whole book, what a page refers to is in a
+-- small file (meta dl-refs): {labels: {id: {text, url}}, cites: {key: {author, year}}, pages: {path: url}}. For html there
+-- is none: the text keeps an open place for each, which press/render/body.py fills once all pages are read, and what
+-- the template needs of the page goes to a file of its own (meta dl-page).
 
 local stringify = pandoc.utils.stringify
 local refs, html
@@ -17,6 +19,29 @@ local function read_json(path)
   local text = file:read('a')
   file:close()
   return pandoc.json.decode(text, false)
+end
+
+-- ---- open places, in html ------------------------------------------------------------------------------------------
+
+local LABELS = {sec = true, fig = true, tbl = true, eq = true}
+for name in pairs(NAMES) do LABELS[name] = true end
+
+--- A table whose every entry is a table of open places: open('label').x.number is to be filled with the number of x.
+local function open(kind)
+  return setmetatable({}, {__index = function(_, id)
+    return setmetatable({}, {__index = function(_, what)
+      return ('\u{e000}%s %s %s\u{e001}'):format(kind, what, id)
+    end})
+  end})
+end
+
+local function open_places()
+  local works, pages = open('work'), open('page')
+  local function is_work(id) return not LABELS[id:match('^(%l+)%-')] end
+  local function is_source(path) return path:match('%.ipynb$') or path:match('%.qmd$') end
+  return {labels = open('label'), bibliography = pages['references.qmd'].bibliography,
+          cites = setmetatable({}, {__index = function(_, id) return is_work(id) and works[id] or nil end}),
+          pages = setmetatable({}, {__index = function(_, path) return is_source(path) and pages[path].url or nil end})}
 end
 
 -- ---- references ----------------------------------------------------------------------------------------------------
@@ -230,15 +255,18 @@ local function description(blocks)
   return ''
 end
 
+local function write_page(path, walked)
+  local file = assert(io.open(path, 'wb'))
+  file:write(pandoc.json.encode({headings = contents(walked), description = description(walked)}))
+  file:close()
+end
+
 function Pandoc(doc)
-  refs = read_json(stringify(doc.meta['dl-refs']))
-  html = refs.html
+  html = not doc.meta['dl-refs']
+  refs = html and open_places() or read_json(stringify(doc.meta['dl-refs']))
   local walked = doc.blocks:walk({Cite = cite, Link = link})
-  local side = {headings = contents(walked), description = description(walked)}
+  if html then write_page(stringify(doc.meta['dl-page']), walked) end
   doc.blocks = walked:walk({Header = header, Figure = caption, Table = caption, Span = equation, CodeBlock = code,
                             Div = div})
-  local file = assert(io.open(stringify(doc.meta['dl-side']), 'wb'))
-  file:write(pandoc.json.encode(side))
-  file:close()
   return doc
 end

@@ -172,12 +172,15 @@ end
 
 -- ---- equations -----------------------------------------------------------------------------------------------------
 
+local function displayed(el) return el.t == 'Math' and el.mathtype == 'DisplayMath' end
+
 --- `$$…$$ {#eq-x}` becomes a numbered span around the formula.
 local function equations(list)
+  if not list:find_if(displayed) then return nil end                 -- to hand a list back costs more than to look
   local out, i = pandoc.Inlines({}), 1
   while i <= #list do
     local el, mark, after = list[i], nil, nil
-    if el.t == 'Math' and el.mathtype == 'DisplayMath' then
+    if displayed(el) then
       local j = list[i + 1] and (list[i + 1].t == 'Space' or list[i + 1].t == 'SoftBreak') and i + 2 or i + 1
       if list[j] and list[j].t == 'Str' then mark, after = list[j].text:match('^{#(eq%-[%w_-]+)}(.*)$') end
       if mark then

@@ -161,7 +161,7 @@ def _grow_bars(font: Any) -> None:
     glyphs, metrics, order = font["glyf"], font["hmtx"], font.getGlyphOrder()
     records = dict(zip(variants.VertGlyphCoverage.glyphs, variants.VertGlyphConstruction, strict=True))
     sizes = [_height(glyphs[record.VariantGlyph]) for record in records[_glyph(font, "(")].MathGlyphVariantRecord[1:4]]
-    for bar in {_glyph(font, char) for char in "|‖∥"} & records.keys():
+    for bar in sorted({_glyph(font, char) for char in "|‖∥"} & records.keys()):
         for i, size in enumerate(sizes):
             name = f"{bar}.tall{i}"
             glyphs[name], metrics[name] = _stretched(glyphs, bar, size), metrics[bar]

@@ -1,12 +1,13 @@
-"""The second pass for html: an AST with its numbers becomes the page's body, checked and tidied."""
+"""The page's body: its open places filled with what they refer to, then tidied, and its links checked."""
 
 from __future__ import annotations
 
 import json
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,17 +16,16 @@ from lxml import html as lxml_html
 
 from press.book import Book, Problem
 from press.files import write_if_changed
-from press.render import highlight, pandoc
+from press.render import highlight
 from press.render.pages import Page, Prepared, Prepared_book, digest, tools_key
 from press.render.references import References
 
 SECTION = re.compile(r'(<section id="([^"]+)"[^>]*>\s*<h[2-6])')
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'   # html needs none, and it weighs 14 kB on a long page
+PLACE = re.compile("\ue000(?P<kind>\\w+) (?P<what>\\w+) (?P<id>[^\ue001]*)\ue001")         # see filters/embedded.lua
 INLINE = re.compile(r'<math display="inline"><semantics>(?P<math>.*?)'
                     r'<annotation encoding="application/x-tex">(?P<tex>.*?)</annotation></semantics></math>', re.S)
 TABLE = re.compile(r"<table\b.*?</table>", re.S)
-MARK_OR_MATH = re.compile(r'\["dl-mark"\],\[\["cell","([^"]+)"\]\]|'
-                          r'"t":"Math","c":\[\{"t":"\w+"\},("(?:[^"\\]|\\.)*")')
 SOURCES = (".ipynb", ".qmd")
 
 
@@ -40,32 +40,49 @@ class Body:
     sections: list[dict[str, str]]
 
 
-def make(book: Book, item: Prepared, every: Prepared_book, references: References) -> tuple[Body, list[Problem], bool]:
-    """The page's body, its problems, and whether it was made anew (else it was still true)."""
+def make(book: Book, item: Prepared, every: Prepared_book, references: References) -> tuple[Body, bool]:
+    """The page's body, and whether it was made anew (else it was still true)."""
     uses = _uses(item, every, references)
-    refs = json.dumps(uses, ensure_ascii=False, sort_keys=True)
-    key = digest(item.key, refs, tools_key(book), references.entries if item.page.kind == "references" else "")
+    entries = references.entries if item.page.kind == "references" else None
+    key = digest(item.key, json.dumps(uses, sort_keys=True), tools_key(book), entries or "")
     store = book.build / "html" / f"{item.page.id}.json"
     try:
         stored = json.loads(store.read_text(encoding="utf-8"))
         if stored.pop("key") == key:
-            return Body(**stored), [], False
+            return Body(**stored), False
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    body, problems = _second_pass(book, item, refs, references)
-    if not problems:
-        write_if_changed(store, json.dumps({"key": key} | vars(body), ensure_ascii=False))
-    return body, problems, True
+    body = _tidy(filled(item.document, uses, escape), _headings(item, uses), _description(item, uses), entries)
+    write_if_changed(store, json.dumps({"key": key} | vars(body), ensure_ascii=False))
+    return body, True
 
 
-def _uses(item: Prepared, every: Prepared_book, references: References) -> dict[str, Any]:
-    """Only what this page refers to, so that a change elsewhere leaves it alone."""
+def _uses(item: Prepared, every: Prepared_book, references: References) -> dict[str, dict[str, dict[str, str]]]:
+    """Only what this page refers to, so that a change elsewhere leaves it alone: kind → id → what → text."""
     page = item.page
     ids = {use["id"] for use in item.side["cites"]}
     labels = {i: {"text": every.labels[i]["text"], "number": every.labels[i]["number"],
                   "url": _label_url(page, every.labels[i]["url"])} for i in ids & every.labels.keys()}
-    return {"html": True, "labels": labels, "cites": {i: references.names[i] for i in ids & references.names.keys()},
-            "pages": _page_links(item, every), "bibliography": relative(page, "references.html")}
+    return {"label": labels, "work": {i: references.names[i] for i in ids & references.names.keys()},
+            "page": {path: {"url": url} for path, url in _page_links(item, every).items()}
+            | {"references.qmd": {"bibliography": relative(page, "references.html")}}}
+
+
+def filled(text: str, uses: dict[str, dict[str, dict[str, str]]], form: Callable[[str], str] = str) -> str:
+    """The text with each open place filled; a link to a file that is no page of the book keeps its address."""
+    def fill(place: re.Match[str]) -> str:
+        known = uses.get(place["kind"], {}).get(place["id"], {})
+        return form(known[place["what"]]) if place["what"] in known else place["id"]
+    return PLACE.sub(fill, text)
+
+
+def _headings(item: Prepared, uses: dict) -> list[dict[str, Any]]:
+    return [heading | {"html": filled(heading["html"], uses, escape), "text": filled(heading["text"], uses)}
+            for heading in item.side["page"]["headings"]]
+
+
+def _description(item: Prepared, uses: dict) -> str:
+    return _short(filled(item.side["page"]["description"], uses))
 
 
 def _label_url(page: Page, url: str) -> str:
@@ -96,42 +113,10 @@ def resolve(page: Page, path: str) -> str:
     return posixpath.normpath(posixpath.join(folder, unquote(path))) if path else page.url
 
 
-def _second_pass(book: Book, item: Prepared, refs: str, references: References) -> tuple[Body, list[Problem]]:
-    folder = book.build / "html" / item.page.id
-    side, uses = (folder.with_name(f"{folder.name}.{name}") for name in ("side", "refs"))
-    uses.parent.mkdir(parents=True, exist_ok=True)
-    uses.write_text(refs, encoding="utf-8")
-    out, complaints = pandoc.run(_arguments(book), item.ast, book.root, {"dl-refs": str(uses), "dl-side": str(side)})
-    uses.unlink()
-    problems = [Problem(item.page.name, c.message, c.cell or _cell_of(item, c.message)) for c in complaints]
-    if not side.is_file():
-        return Body("", [], "", [], []), problems
-    record = json.loads(side.read_text(encoding="utf-8"))
-    side.unlink()
-    return _tidy(out, record, references.entries if item.page.kind == "references" else None), problems
-
-
-def _arguments(book: Book) -> list[str]:
-    return ["--from", "json", "--to", "html5", "--mathml", "--section-divs", "--wrap=none",
-            "--syntax-highlighting=none", f"--lua-filter={book.root / 'filters' / 'embedded.lua'}"]
-
-
-def _cell_of(item: Prepared, message: str) -> str | None:
-    """The cell whose formula a warning of the MathML writer quotes."""
-    quoted = re.search(r"TeX math (.+?),? rendering", message, re.S)
-    wanted = "".join(quoted[1].split()) if quoted else ""
-    here = None
-    for part in MARK_OR_MATH.finditer(item.ast):
-        here = part[1] or here
-        if part[2] and wanted and "".join(json.loads(part[2]).split()) == wanted:
-            return here
-    return None
-
-
 # ---- tidying --------------------------------------------------------------------------------------------------------
 
 
-def _tidy(out: str, record: dict[str, Any], entries: str | None) -> Body:
+def _tidy(out: str, headings: list[dict[str, Any]], description: str, entries: str | None) -> Body:
     """Code listings marked up, tables that say what their header cells head, the bibliography in its place."""
     text = highlight.listings(INLINE.sub(_inline, out.replace(NAMESPACE, "")))
     text = SECTION.sub(r'\1 id="\2-title"', text)           # Pagefind finds sections by their headings' ids
@@ -140,7 +125,7 @@ def _tidy(out: str, record: dict[str, Any], entries: str | None) -> Body:
         text = re.sub(r'<div id="refs"[^>]*>\s*</div>', lambda _: entries, text)
     root = lxml_html.fromstring(f"<main>{text}</main>")
     ids = [element.get("id") for element in root.iter() if element.get("id")]
-    return Body(text, record["headings"], _short(record["description"]), ids, _sections(root, record["headings"]))
+    return Body(text, headings, description, ids, _sections(root, headings))
 
 
 def _inline(found: re.Match[str]) -> str:

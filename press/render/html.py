@@ -62,14 +62,13 @@ def check(book: Book, jobs: int | None = None, progress: Progress | None = None)
     cited = references.collect(book, prepared)
     with ThreadPoolExecutor(jobs) as pool:
         done = list(pool.map(lambda item: bodies.make(book, item, prepared, cited), prepared.pages))
-    made = [Made(item.page, item.title, body) for item, (body, _, _) in zip(prepared.pages, done, strict=True)]
+    made = [Made(item.page, item.title, body) for item, (body, _) in zip(prepared.pages, done, strict=True)]
     made += [*_api_pages(book), _lost()]
     files = shared_files(book, prepared.pages)
-    problems = [problem for _, found, _ in done for problem in found]
-    problems += bodies.check_links(prepared.pages, made_ids(made), set(files))
+    problems = bodies.check_links(prepared.pages, made_ids(made), set(files))
     if problems:
         raise ProblemsFound(problems)
-    fresh = [item.page.name for item, (_, _, new) in zip(prepared.pages, done, strict=True) if new]
+    fresh = [item.page.name for item, (_, new) in zip(prepared.pages, done, strict=True) if new]
     return Checked(prepared.pages, made, files, fresh)
 
 

@@ -1,6 +1,7 @@
-"""The pages of the book and the first pass: each source becomes a numbered Pandoc AST and a record of its labels.
+"""The pages of the book and the first pass: each source becomes a numbered document and a record of its labels.
 
-`prepare(book, target)` serves every format of the embedded engine: html here, typst and epub in their modules.
+`prepare(book, target)` serves every format of the embedded engine. For html the document is the page's text, where each
+reference is an open place that `press.render.body` fills; for typst and epub it is Pandoc's AST, for a second pass.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from press.files import write_if_changed
 from press.render import facts, notebook, pandoc
 
 FILTERS = ("page.lua", "blocks.lua", "labels.lua")
+HTML = ["--to", "html5", "--mathml", "--section-divs", "--wrap=none", "--syntax-highlighting=none"]
+MARK_OR_MATH = re.compile(r'\["dl-mark"\],\[\["cell","([^"]+)"\]\]|'
+                          r'"t":"Math","c":\[\{"t":"\w+"\},("(?:[^"\\]|\\.)*")')
 READER = "markdown"
 NAMES = {"fig": "Figure", "tbl": "Table", "eq": "Equation", "thm": "Theorem", "lem": "Lemma", "def": "Definition",
          "exm": "Example", "exr": "Exercise", "cor": "Corollary", "prp": "Proposition"}
@@ -44,11 +48,14 @@ class Page:
 
 @dataclass
 class Prepared:
-    """A page after the first pass: its AST, what it defines and uses (see filters/labels.lua), and a hash of it all."""
+    """A page after the first pass: its document, what it defines and uses (see filters/labels.lua), a hash of it all.
+
+    side["page"]: its headings and description, for html (see filters/embedded.lua).
+    """
 
     page: Page
     key: str
-    ast: str
+    document: str
     side: dict[str, Any]
     figures: list[str]
 
@@ -173,7 +180,7 @@ def _read_cached(path: Path, page: Page, key: str) -> Prepared | None:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["key"] == key:
-            return Prepared(page, key, stored["ast"], stored["side"], stored["figures"])
+            return Prepared(page, key, stored["document"], stored["side"], stored["figures"])
     except (OSError, ValueError, KeyError):
         return None
     return None
@@ -186,29 +193,40 @@ def _first_pass(book: Book, page: Page, target: str, parsed: dict | None, raw: b
     folder = page.url.rpartition("/")[0]
     for name, data in source.figures.items():
         _write(book.build / "figures" / folder / name, data)
-    side = store.with_name(store.name + ".side.json")
-    side.parent.mkdir(parents=True, exist_ok=True)
-    ast, complaints = pandoc.run(_first_arguments(book), source.markdown, book.root, _meta(book, page, target, side))
-    problems = source.problems + [_placed(page, item, source.markdown) for item in complaints]
-    if problems or not side.is_file():
+    document, complaints, side = _convert(book, page, target, source.markdown, store)
+    problems = source.problems + [_placed(book, page, item, source.markdown) for item in complaints]
+    if problems or not side:
         return None, problems
-    record = json.loads(side.read_text(encoding="utf-8"))
-    side.unlink()
     figures = [f"{folder}/{name}" if folder else name for name in source.figures]
-    result = Prepared(page, key, ast, record, figures)
+    result = Prepared(page, key, document, side, figures)
     write_if_changed(store.with_name(store.name + ".json"), json.dumps(
-        {"key": key, "ast": ast, "side": record, "figures": figures}, ensure_ascii=False))
+        {"key": key, "document": document, "side": side, "figures": figures}, ensure_ascii=False))
     return result, []
 
 
-def _first_arguments(book: Book) -> list[str]:
-    filters = [f"--lua-filter={book.root / 'filters' / name}" for name in FILTERS]
-    return ["--from", READER, "--to", "json", *filters]
+def _convert(book: Book, page: Page, target: str, markdown: str,
+             store: Path) -> tuple[str, list[pandoc.Complaint], dict[str, Any]]:
+    """The document, Pandoc's complaints, and what the filters recorded; nothing where they stopped early."""
+    parts = {"dl-side": store.with_name(store.name + ".side"), "dl-page": store.with_name(store.name + ".page")}
+    store.parent.mkdir(parents=True, exist_ok=True)
+    meta = {"dl-root": str(book.root), "dl-target": target, "dl-number": page.number}
+    meta |= {"dl-chapter": page.id} if page.chapter else {}
+    document, complaints = pandoc.run(_arguments(book, target), markdown, book.root,
+                                      meta | {name: str(path) for name, path in parts.items()})
+    side, shown = (_taken(path) for path in parts.values())
+    return document, complaints, side and side | {"page": shown}
 
 
-def _meta(book: Book, page: Page, target: str, side: Path) -> dict[str, str]:
-    meta = {"dl-root": str(book.root), "dl-target": target, "dl-side": str(side), "dl-number": page.number}
-    return meta | ({"dl-chapter": page.id} if page.chapter else {})
+def _taken(path: Path) -> dict[str, Any]:
+    """What a filter left in a file, which is then removed; nothing where it left none."""
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    path.unlink(missing_ok=True)
+    return found
+
+
+def _arguments(book: Book, target: str) -> list[str]:
+    names, writer = ((*FILTERS, "embedded.lua"), HTML) if target == "html" else (FILTERS, ["--to", "json"])
+    return ["--from", READER, *writer, *(f"--lua-filter={book.root / 'filters' / name}" for name in names)]
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -220,13 +238,25 @@ def _write(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-def _placed(page: Page, complaint: pandoc.Complaint, markdown: str) -> Problem:
+def _placed(book: Book, page: Page, complaint: pandoc.Complaint, markdown: str) -> Problem:
     """A complaint with its cell; where Pandoc only gives a line of the Markdown, the cell is the mark above it."""
     cell = complaint.cell
     if not cell and (line := re.search(r"line (\d+)", complaint.message)):
         above = "\n".join(markdown.split("\n")[: int(line[1])])
         cell = (re.findall(r'\.dl-mark cell="([^"]+)"', above) or [None])[-1]
+    if not cell and (formula := re.search(r"TeX math (.+?),? rendering", complaint.message, re.S)):
+        cell = _cell_with(formula[1], pandoc.run(["--from", READER, "--to", "json"], markdown, book.root)[0])
     return Problem(page.name, complaint.message, cell)
+
+
+def _cell_with(formula: str, ast: str) -> str | None:
+    """The cell of the first formula like this one, whatever its spaces."""
+    here = None
+    for part in MARK_OR_MATH.finditer(ast):
+        here = part[1] or here
+        if part[2] and "".join(json.loads(part[2]).split()) == "".join(formula.split()):
+            return here
+    return None
 
 
 # ---- labels and uses ------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from press.book import BookError
 
 MARK = "dlbook-problem\t"
 EPOCH = "1577836800"        # the same for every build: documents carry no clock
-MEMORY = ["+RTS", "-A64m", "-RTS"]     # a larger nursery: fewer collections, a third of the time of a page
+MEMORY = ["+RTS", "-A64m", "-O64m", "-RTS"]     # a larger heap: fewer collections, a third of the time of a page
 
 
 @dataclass(frozen=True)

@@ -60,13 +60,12 @@ def _second_pass(book: Book, item: Prepared, every: Prepared_book, references: R
     except (OSError, ValueError, KeyError):
         pass
     store.parent.mkdir(parents=True, exist_ok=True)
-    side, refs = store.with_suffix(".side"), store.with_suffix(".refs")
+    refs = store.with_suffix(".refs")
     refs.write_text(uses, encoding="utf-8")
     filters = [f"--lua-filter={book.root / 'filters' / name}" for name in ("embedded.lua", "print.lua")]
-    meta = _meta(book, item.page, target) | {"dl-refs": str(refs), "dl-side": str(side)}
-    out, complaints = pandoc.run(["--from", "json", "--to", "json", *filters], item.ast, book.root, meta)
-    for path in (side, refs):
-        path.unlink(missing_ok=True)
+    meta = _meta(book, item.page, target) | {"dl-refs": str(refs)}
+    out, complaints = pandoc.run(["--from", "json", "--to", "json", *filters], item.document, book.root, meta)
+    refs.unlink()
     problems = [Problem(item.page.name, c.message, c.cell) for c in complaints]
     blocks = [] if problems else json.loads(out)["blocks"]
     if not problems:
@@ -94,7 +93,7 @@ def _uses(item: Prepared, every: Prepared_book, references: References) -> dict[
     targets = {other.page.name.rpartition("/")[2]: _first_label(other) for other in every.pages}
     paths = {link["url"].partition("#")[0] for link in item.side["links"]}
     pages = {path: targets[name] for path in paths if (name := path.rpartition("/")[2]) in targets}
-    return {"html": False, "labels": labels, "cites": {i: references.names[i] for i in ids & references.names.keys()},
+    return {"labels": labels, "cites": {i: references.names[i] for i in ids & references.names.keys()},
             "pages": pages, "bibliography": ""}
 
 
