@@ -115,8 +115,9 @@ class Paths:
 
     def _first(self, chapter: Chapter, kind: str) -> dict[str, str]:
         """The chapter's first label of a kind: its own heading, its first exercise."""
-        return next(label for label in self.labels.values()
-                    if label["kind"] == kind and label["url"].startswith(f"{chapter.url}#"))
+        found = (label for label in self.labels.values()
+                 if label["kind"] == kind and label["url"].startswith(f"{chapter.url}#"))
+        return min(found, key=lambda label: _number(label["text"]))
 
 
 def _number(text: str) -> list[int | str]:

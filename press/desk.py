@@ -12,6 +12,7 @@ from press.front import Front
 from press.quiz import quizzes
 from press.quiz.blueprint import FORMS, Blueprint, Drawn, draw
 
+
 def index_script(book: Book, titles: dict[str, str]) -> str:
     """`quiz-index.js`: every question without its text. titles: chapter id → its title."""
     chapters = [{"id": c.id, "title": titles[c.id], "number": c.number, "part": c.part, "url": c.url,

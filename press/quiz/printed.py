@@ -23,11 +23,15 @@ def markdown(quiz: Quiz) -> str:
 
 
 def _question_markdown(number: int, question: Question) -> str:
+    return (f"::::: {{.quiz-question #q-{question.id} .kind-{question.kind}}}\n\n[{number}]{{.quiz-count}} "
+            f"{asked(question)}\n\n:::: {{.quiz-answer}}\n\n{answer(question)}\n\n::::\n\n:::::\n")
+
+
+def asked(question: Question) -> str:
+    """What a reader sees before answering."""
     ask = ASK[question.kind] + (f" in {question.unit}." if getattr(question, "unit", None) else
                                 "." if question.kind == "number" else "")
-    body = "\n\n".join([question.prompt, *_given(question), f"[{ask}]{{.quiz-ask}}"])
-    return (f"::::: {{.quiz-question #q-{question.id} .kind-{question.kind}}}\n\n[{number}]{{.quiz-count}} {body}\n\n"
-            f":::: {{.quiz-answer}}\n\n{_answer(question)}\n\n::::\n\n:::::\n")
+    return "\n\n".join([question.prompt, *_given(question), f"[{ask}]{{.quiz-ask}}"])
 
 
 def _given(question: Question) -> list[str]:
@@ -67,7 +71,8 @@ def _bullets(items: Iterable[str]) -> str:
     return "\n".join(_listed("-", item).replace("\n    ", "\n  ") for item in items)
 
 
-def _answer(question: Question) -> str:
+def answer(question: Question) -> str:
+    """The key, the feedback and where it is taught."""
     parts: list[str] = []
     if isinstance(question, Choice):
         parts += _verdicts(question.options)
