@@ -137,6 +137,7 @@ local function header(el)
     return raw(('#dl-heading(%d, %s, %s, %s)[%s]%s'):format(el.level, quoted(role), quoted(number), listed,
       written_inlines(el.content), label(el.identifier)))
   end
+  if not listed then el.level = el.level + 1 end       -- the preface stays one file
   if number ~= '' then el.content:insert(1, pandoc.Str(number .. '\u{2002}')) end
   if not listed then el.classes:insert('unlisted') end
   return el
@@ -144,15 +145,17 @@ end
 
 -- ---- figures -------------------------------------------------------------------------------------------------------
 
---- A Typst figure around its pictures; in the margin online, beside its caption on paper.
-local function figure(el, margin)
+--- A Typst figure around its pictures: "free" to move to a page that has room for it, "fixed" in its box, or in the "margin"
+--- online and beside its caption on paper.
+local function figure(el, form)
   if not typst then return nil end
   local pictures = pandoc.List()
   el.content:walk({Image = function(img) pictures:insert(picture(img)) end})
   if #pictures == 0 then return nil end
   local body = #pictures == 1 and pictures[1] or 'stack(spacing: 8pt, ' .. table.concat(pictures, ', ') .. ')'
   local caption = #el.caption.long > 0 and '[' .. written(el.caption.long) .. ']' or 'none'
-  return raw(('#dl-figure(%s, %s, %s)%s'):format(margin and 'true' or 'false', body, caption, label(unique(el.identifier))))
+  local id = unique(el.identifier):gsub('[^%w_.:-]', '-')
+  return raw(('#dl-figure(%s, %s, %s, %s)'):format(quoted(id), quoted(id ~= '' and form or 'fixed'), body, caption))
 end
 
 local function lone_image(el)
@@ -174,6 +177,15 @@ local function boxed(class, title, content, id)
   local out = pandoc.Blocks({raw(head)})
   out:extend(content)
   out:insert(raw(']' .. label(id)))
+  return out
+end
+
+--- A term stays on the page of its definition.
+local function terms(list)
+  local out = pandoc.Blocks({})
+  for _, item in ipairs(list.content) do
+    out:extend({raw('#block(breakable: false)['), pandoc.DefinitionList({item}), raw(']')})
+  end
   return out
 end
 
@@ -260,12 +272,14 @@ local function within_div(el)
   if el.identifier == '' then return nil end
   local id = unique(el.identifier)
   el.identifier = ''
-  return pandoc.Div({el}, pandoc.Attr(id))
+  return pandoc.Div({el}, pandoc.Attr(id, el.t == 'Table' and {'table-frame'} or {}))
 end
 
-local function margins(div)
-  if not div.classes:includes('column-margin') then return nil end
-  return div:walk({Figure = function(el) return figure(el, true) end}), false
+local function forms(div)
+  local box = has_any(div, BOXES)
+  local form = div.classes:includes('column-margin') and 'margin' or box and box ~= 'cell-output' and 'fixed'
+  if not form then return nil end
+  return div:walk({Figure = function(el) return figure(el, form) end}), false
 end
 
 function Pandoc(doc)
@@ -280,8 +294,9 @@ function Pandoc(doc)
   end, Span = span, Math = math, Image = image, Link = link})
   blocks = blocks:walk({Header = header})
   if typst then
-    blocks = blocks:walk({traverse = 'topdown', Div = margins}):walk({Figure = figure})
-    blocks = blocks:walk({Image = lone_image}):walk({Div = block}):walk({Div = leftover_title})
+    blocks = blocks:walk({traverse = 'topdown', Div = forms})
+    blocks = blocks:walk({Figure = function(el) return figure(el, 'free') end})
+    blocks = blocks:walk({Image = lone_image, DefinitionList = terms}):walk({Div = block}):walk({Div = leftover_title})
   else
     blocks = blocks:walk({Div = epub_block}):walk({Figure = within_div, Table = within_div})
   end

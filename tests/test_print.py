@@ -24,7 +24,8 @@ from tests import kitchen
 X = {"h": "http://www.w3.org/1999/xhtml", "m": "http://www.w3.org/1998/Math/MathML", "o": "http://www.idpf.org/2007/opf",
      "d": "http://purl.org/dc/elements/1.1/"}
 EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
-WEB = "# Welcome {#sec-welcome .unnumbered}\n\nStart with @sec-first.\n\n::: {.web-only}\nPress a key to search.\n:::\n"
+WEB = "# Welcome {#sec-welcome .unnumbered}\n\nStart with @sec-first.\n\n::: {.web-only}\nPress a key to search.\n:::\n\n" \
+      "## How to read\n\nA second part of it.\n"
 
 
 def printed(root: Path) -> model.Book:
@@ -294,6 +295,68 @@ def test_pdf_lines_and_tables_stay_on_the_page(reader):
     assert "the_end" in text and "1234567.8909" in text
 
 
+def set_alone(book: model.Book, text: str) -> list[str]:
+    """The text of the pages that the book's style makes of this Typst, behind the title and the contents."""
+    source = book.root / "_build/typst/alone.typ"
+    source.write_text(pdf._head(book) + text, encoding="utf-8")
+    pdf._compile(book, source, book.root / "alone.pdf")
+    return [page.extract_text() for page in PdfReader(book.root / "alone.pdf").pages][2:]
+
+
+BAR = 'bytes("<svg xmlns=\\"http://www.w3.org/2000/svg\\" width=\\"9\\" height=\\"250\\"/>")'
+FIGURE = f'#dl-figure("fig-one-tall", "{{}}", image({BAR}, alt: "A bar."), [The caption.])'
+
+
+def test_pdf_figures_that_do_not_fit_move_and_the_text_closes_up(copy):
+    pages = set_alone(copy, "#pagebreak()\n#v(180mm)\n" + FIGURE.format("free") + "\nThe text behind it.")
+    assert "The text behind it." in pages[0] and "The caption." in pages[1]
+
+
+def test_pdf_figures_that_fit_stay_where_they_are_written(copy):
+    pages = set_alone(copy, "#pagebreak()\nBefore.\n" + FIGURE.format("free") + "\nAfter.")
+    words = "".join(pages)
+    assert words.index("Before.") < words.index("The caption.") < words.index("After.")
+
+
+def test_pdf_figures_in_a_box_stay_in_it(copy):
+    pages = set_alone(copy, "#pagebreak()\n#v(180mm)\n" + FIGURE.format("fixed") + "\nThe text behind it.")
+    assert "The text behind it." in pages[1]
+
+
+def test_pdf_marks_the_lines_of_code_that_go_on(pages):
+    broken = pages[page_with(pages, "the_end")]
+    assert broken.count("↪") >= 2 and "↪" not in pages[page_with(pages, "folded_code()")]
+
+
+def typefaces(document: Path) -> str:
+    fonts = [font for page in PdfReader(document).pages for font in page["/Resources"].get("/Font", {}).values()]
+    return " ".join(font.get_object()["/BaseFont"] for font in fonts)
+
+
+def test_pdf_sets_code_in_the_narrow_type_where_npm_installed_it(book):
+    if not (book.root / pdf.NARROW.format(400)).is_file():
+        pytest.skip("the type is not in node_modules; run npm ci")
+    assert "IosevkaCharonMono" in typefaces(book.output / "book.pdf").replace("-", "")
+
+
+def test_pdf_sets_code_in_typst_s_own_type_without_npm(copy):
+    (copy.root / "node_modules").unlink(missing_ok=True)
+    faces = typefaces(pdf.render(copy))
+    assert "Iosevka" not in faces and "DejaVuSansMono" in faces
+
+
+def test_pdf_part_pages_list_their_chapters(pages):
+    part = next(page for page in pages[2:] if page.startswith("Firsts"))
+    assert re.search(r"1 ?First & foremost ?\d", part)
+
+
+def test_pdf_small_tables_stay_whole_beside_their_caption(copy):
+    rows = ", ".join(f"[cell {i}]" for i in range(20))
+    pages = set_alone(copy, f"#pagebreak()\n#v(220mm)\n#figure(table({rows}), caption: [Above it.])")
+    page = pages[page_with(pages, "Above it.")]
+    assert "cell 0" in page and "cell 19" in page
+
+
 # ---- the EPUB -------------------------------------------------------------------------------------------------------
 
 
@@ -348,6 +411,35 @@ def test_epub_says_what_it_is(trees):
     assert head.findtext("d:title", namespaces=X) == "Kitchen & <sink>" and head.findtext("d:creator", namespaces=X) == "A. Cook"
     assert head.findtext("d:language", namespaces=X) == "en-GB"
     assert head.findtext("d:identifier", namespaces=X) == "urn:uuid:f51bc0f5-ff30-53b0-aeb2-32ba26095159"
+
+
+def test_epub_says_what_readers_of_all_kinds_can_use(trees):
+    said = {(meta.get("property"), meta.text) for meta in trees["EPUB/content.opf"].iterfind(".//o:meta", X)}
+    assert {("schema:accessMode", "visual"), ("schema:accessibilityFeature", "MathML"),
+            ("schema:accessibilityFeature", "alternativeText")} <= said
+
+
+def test_epub_is_dated_by_its_newest_run(trees):
+    assert trees["EPUB/content.opf"].findtext(".//d:date", namespaces=X).startswith("2026-05-03")
+
+
+def test_epub_contents_are_called_so(trees):
+    assert words(trees["EPUB/nav.xhtml"].xpath("//h:nav/h:h1", namespaces=X)[0]) == "Contents"
+
+
+def test_epub_footnotes_can_pop_up(chapter):
+    reference = next(a for a in chapter.iterfind(".//h:a", X) if a.get(EPUB_TYPE) == "noteref")
+    note = chapter.xpath(f"//*[@id='{reference.get('href').partition('#')[2]}']")[0]
+    assert note.tag.endswith("aside") and note.get(EPUB_TYPE) == "footnote" and "A footnote with" in words(note)
+
+
+def test_epub_preface_is_one_file(trees):
+    preface = next(tree for tree in trees.values() if tree.xpath("//h:h1[.='Preface']", namespaces=X))
+    assert "A second part of it." in words(preface)
+
+
+def test_epub_wide_tables_have_a_frame_of_their_own(chapter):
+    assert all("table-frame" in table.getparent().get("class", "") for table in chapter.iterfind(".//h:table", X))
 
 
 def test_epub_has_a_cover(files, trees):
