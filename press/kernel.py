@@ -39,12 +39,16 @@ CAPTURE = "import dlbook.viz as _v; _v.capture_figures(); del _v"
 
 @dataclass
 class Failure(Exception):
-    """Why a chapter did not run to its end. message: one sentence; line: of the cell, from 1; cell: its id."""
+    """Why a chapter did not run to its end. message: one sentence; line: of the cell, from 1; cell: its id.
+
+    kind: "error" in the code, or what the watcher met: "time", "total time", "memory", "output", "death".
+    """
 
     message: str
     cell: str | None = None
     line: int | None = None
     traceback: str = ""
+    kind: str = "error"
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class _Specs(KernelSpecManager):
 class _Client(NotebookClient):
     """nbclient that counts what a cell writes, and leaves it to Kernel to notice a kernel that died."""
 
-    flooded: Callable[[str], None]
+    flooded: Callable[[str, str], None]
     text = data = 0
 
     async def _async_poll_kernel_alive(self) -> None:
@@ -79,7 +83,8 @@ class _Client(NotebookClient):
         self.data += sum(len(str(value)) for value in content.get("data", {}).values())
         if msg["msg_type"] in WRITTEN and (self.text > TEXT_LIMIT or self.data > DATA_LIMIT):
             return self.flooded(f"wrote more than a page can hold ({TEXT_LIMIT / 1e6:.0f} MB of text, "
-                                f"{DATA_LIMIT / 1e6:.0f} MB of images and tables); print less, or write to a file")
+                                f"{DATA_LIMIT / 1e6:.0f} MB of images and tables); print less, or write to a file",
+                                "output")
         return super().process_message(msg, cell, cell_index)
 
 
@@ -115,7 +120,7 @@ class Kernel:
             await self._end()
 
     async def _start(self) -> None:
-        self.manager = manager(self.folder)
+        self.manager = self._manager()
         self.client = _Client(
             self.notebook, km=self.manager, timeout=None, iopub_timeout=60, raise_on_iopub_timeout=True,
             startup_timeout=120, log=_quiet(), resources={"metadata": {"path": str(self.cwd)}})
@@ -126,6 +131,9 @@ class Kernel:
             await self.client.async_start_new_kernel_client()
         except RuntimeError:
             raise Failure(f"its kernel did not start ({self._ending()})", traceback=self._log()) from None
+
+    def _manager(self) -> AsyncKernelManager:
+        return manager(self.folder)
 
     @property
     def pid(self) -> int | None:
@@ -178,7 +186,8 @@ class Kernel:
             if task.done() and not self.stop.done():
                 return task.result()
             if not self.stop.done():
-                self._stop(f"took longer than the {limit:g} s allowed for a cell; shorten it or raise --cell-timeout")
+                self._stop(f"took longer than the {limit:g} s allowed for a cell; shorten it or raise --cell-timeout",
+                           "time")
             await self._interrupt(task)
             raise self.stop.result()
         finally:
@@ -202,9 +211,9 @@ class Kernel:
         found = re.search(rf"Cell In\s?\[{self.count}\], line (\d+)", trace)
         return Failure(message, cell.id, int(found[1]) if found else None, trace)
 
-    def _stop(self, message: str) -> None:
+    def _stop(self, message: str, kind: str) -> None:
         if not self.stop.done():
-            self.stop.set_result(Failure(message))
+            self.stop.set_result(Failure(message, kind=kind))
 
     async def _watch(self) -> None:
         """Look at the kernel's processes until it dies, uses too much memory or too much time."""
@@ -218,12 +227,12 @@ class Kernel:
             self.peak = max(self.peak, self.memory, _high_water(self.pid))
             if self.limits.memory and self.memory > self.limits.memory:
                 self._stop(f"used {self.memory:.0f} MB of memory, more than the {self.limits.memory:g} MB allowed; "
-                           "use less or raise --memory")
+                           "use less or raise --memory", "memory")
             if self.limits.chapter and time.monotonic() - self.started > self.limits.chapter:
                 self._stop(f"was running when the chapter's {self.limits.chapter:g} s were over; "
-                           "shorten the chapter or raise --chapter-timeout")
+                           "shorten the chapter or raise --chapter-timeout", "total time")
             await asyncio.sleep(TICK)
-        self._stop(self._ending())
+        self._stop(self._ending(), "death")
 
     def _ending(self) -> str:
         """How the kernel's process ended, in words."""
