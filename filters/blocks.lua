@@ -133,7 +133,9 @@ end
 local function cell(div)
   if html() and div.attributes.export == 'true' then exported(div) end
   if div.attributes.waive then
-    local text = pandoc.Inlines('Figure audit waived here – ' .. div.attributes.waive)
+    local given = div.attributes.waive                                       -- Quarto hands over a list as JSON
+    local list = given:match('^%[') and pandoc.json.decode(given, false)
+    local text = pandoc.Inlines('Figure audit waived here – ' .. (list and table.concat(list, '; ') or given))
     div.content:insert(pandoc.Div({pandoc.Plain(text)}, pandoc.Attr('', {'figure-waiver'})))
   end
   div:walk({Image = function(image)

@@ -80,8 +80,9 @@ def collect(book: Book, target: Path) -> list[str]:
 
 
 def style(theme: Path, root: Path, faces: list[Face]) -> str:
-    """The whole style sheet: fonts, colours, then `book.css`."""
-    return "\n".join([font_faces(root, faces), colours(theme), _read(theme / "assets" / "book.css")])
+    """The whole style sheet: fonts, colours, the page's frame, then what stands in it."""
+    parts = (_read(theme / "assets" / name) for name in ("frame.css", "book.css"))
+    return "\n".join([font_faces(root, faces), colours(theme), *parts])
 
 
 def font_faces(root: Path, faces: list[Face] | None = None, folder: str = "fonts") -> str:
