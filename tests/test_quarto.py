@@ -12,7 +12,7 @@ import pytest
 from lxml import html
 
 from press.book import BookError, ProblemsFound
-from press.render import mend, quarto, render
+from press.render import mend, quarto, render, sheets
 from tests import kitchen
 
 needs_quarto = pytest.mark.skipif(not shutil.which("quarto"), reason="engine not present")
@@ -124,9 +124,38 @@ def test_what_quarto_complains_of_stops_the_build(tmp_path, monkeypatch, script,
 def test_a_style_sheet_keeps_what_pages_use():
     css = '@charset "x";.a{b:c}.gone,.a.aa-e{f:"}"}@media print{.gone{g:h}}@media all{.a:not(.gone) p{i:j}}p{k:l}'
     kept = '@charset "x";.a{b:c}.a.aa-e{f:"}"}@media all{.a:not(.gone) p{i:j}}p{k:l}'
-    assert mend.cut(css, {"a", "aa-", "e"}) == kept
+    assert sheets.cut(css, {"a", "aa-", "e"}) == kept
+
+
+def test_a_sheet_over_another_keeps_every_kind_of_property_that_differs():
+    light = "a{color:red;margin:0}@media print{b{border:0;--x:1}}c{background:url('a;b')}"
+    dark = "a{color:blue;margin:0}@media print{b{border:0;--x:2}}c{background:url('a;b')}d{color:red}"
+    assert sheets.over(dark, light) == "a{color:blue}@media print{b{--x:2}}d{color:red}"
+    assert sheets.over(light, light) == ""
+
+
+def test_words_of_the_prose_keep_no_rule(tmp_path):
+    (tmp_path / "page.html").write_text('<p class="a b">prose</p><script>add("c")</script>')
+    assert {"a", "b", "c"} <= sheets.vocabulary(tmp_path) and "prose" not in sheets.vocabulary(tmp_path)
 
 
 def test_a_page_leads_to_files_not_folders():
-    assert 'href="../../index.html"' in mend.page('<a href="../../">Book</a>')
-    assert re.search(r'<pre tabindex="0"', mend.page("<pre>x</pre>"))
+    assert 'href="../../index.html"' in mend.page('<a href="../../">Book</a>', "chapters/a/b.html")
+
+
+def test_an_equations_number_leaves_its_tex():
+    number = '<mspace width="2.0em"></mspace><mo stretchy="false" form="prefix">(</mo><mi>A</mi><mi>.</mi><mn>1</mn>' \
+             '<mo stretchy="false" form="postfix">)</mo>'
+    text = ('<span id="eq-x"><math display="block"><semantics><mrow><mi>y</mi>' + number + '</mrow>'
+            r'<annotation encoding="application/x-tex">y \qquad(A.1)</annotation></semantics></math></span>')
+    assert mend.page(text, "a.html") == (
+        '<span id="eq-x" class="equation"><math display="block"><semantics><mrow><mi>y</mi></mrow>'
+        '<annotation encoding="application/x-tex">y</annotation></semantics></math>'
+        '<span class="equation-number">(A.1)</span></span>')
+
+
+def test_a_listing_has_the_marks_of_the_embedded_engine():
+    text = '<pre class="sourceCode python"><code class="sourceCode python"><span id="cb1-1"><a href="#cb1-1"></a>' \
+           '<span class="cf">if</span> a <span class="op">&lt;</span> b:</span></code></pre>'
+    assert mend.page(text, "a.html") == ('<pre class="sourceCode python"><code class="sourceCode python">'
+                                         '<span class="cf">if</span> a &lt; b:</code></pre>')

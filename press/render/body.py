@@ -118,7 +118,7 @@ def resolve(page: Page, path: str) -> str:
 
 def _tidy(out: str, headings: list[dict[str, Any]], description: str, entries: str | None) -> Body:
     """Code listings marked up, tables that say what their header cells head, the bibliography in its place."""
-    text = highlight.listings(INLINE.sub(_inline, out.replace(NAMESPACE, "")))
+    text = highlight.listings(INLINE.sub(inline, out.replace(NAMESPACE, "")))
     text = SECTION.sub(r'\1 id="\2-title"', text)           # Pagefind finds sections by their headings' ids
     text = TABLE.sub(lambda match: accessible(match[0]), text)
     if entries is not None:
@@ -128,7 +128,7 @@ def _tidy(out: str, headings: list[dict[str, Any]], description: str, entries: s
     return Body(text, headings, description, ids, _sections(root, headings))
 
 
-def _inline(found: re.Match[str]) -> str:
+def inline(found: re.Match[str]) -> str:
     """An inline formula with its TeX as an attribute, where the copy script finds it: a fifth of its weight less."""
     tex = found["tex"].replace('"', "&quot;")
     return f'<math data-tex="{tex}">{found["math"]}</math>'

@@ -1,52 +1,85 @@
-"""What Quarto's pages lack: names for their landmarks, links that work from file://, style sheets cut to size."""
+"""What Quarto's pages lack: names for their landmarks, links and a search that work from file://, light listings."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from html import escape, unescape
 from pathlib import Path
 
 from press.book import BookError
-from press.render.body import NAMESPACE, TABLE, accessible
+from press.render import highlight, sheets
+from press.render.body import INLINE, NAMESPACE, SECTION, TABLE, accessible, inline
 
-WORD = re.compile(r"[A-Za-z_][\w-]*")
-CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
-NOT = re.compile(r":not\((?:[^()]|\([^()]*\))*\)")
+LISTING = re.compile(r'<pre class="sourceCode (?P<kind>\w+)"[^>]*><code[^>]*>(?P<code>.*?)</code></pre>', re.S)
+EQUATION = re.compile(r'<span id="(?P<id>eq-[^"]+)">(?P<math><math display="block">.*?)<mspace width="2.0em"></mspace>'
+                      r'<mo stretchy="false" form="prefix">\(</mo>(?:(?!<mspace).)*?</mrow>'
+                      r'(?P<note><annotation[^>]*>(?:(?!</annotation>).)*?)\s*\\qquad\((?P<number>[\w.]+)\)\s*'
+                      r'</annotation></semantics></math>', re.S)
+FOOT = "</div> <!-- /content -->"
 PRESS = ' onkeydown="if (event.key === \'Enter\' || event.key === \' \') { event.preventDefault(); this.click(); }"'
+SEARCH = ('<button type="button" class="btn quarto-search-button" aria-label="Search" onclick="document.querySelector('
+          '\'dl-search\').open()"><i class="bi bi-search"></i></button>')
 MENDS = [(re.compile(pattern, re.S), replacement) for pattern, replacement in (
+    (r'code\.sourceCode > span \{ color: inherit; text-decoration: inherit; \}', ""),          # it takes all colour
     (r'href="((?:\.\./)+|\./)"', r'href="\1index.html"'),                     # a folder is no page under file://
     (r'(<a class="sidebar-item-(?:text|toggle)[^>]*) role="navigation"', r'\1 role="button" tabindex="0"' + PRESS),
     (r'<div( class="callout-header[^>]* aria-expanded=)', r'<div role="button" tabindex="0"' + PRESS + r'\1'),
     (r'<nav id="quarto-sidebar"', '<nav id="quarto-sidebar" aria-label="Chapters"'),
     (r'<nav class="quarto-secondary-nav"', '<nav class="quarto-secondary-nav" aria-label="Page"'),
     (r'<nav id="TOC"', '<nav id="TOC" aria-label="On this page"'),
+    (r'<nav class="page-navigation"', '<nav class="page-navigation" aria-label="Previous and next"'),
     (r'(<div role="button"[^>]* class="callout-header[^>]*) aria-label="[^"]*"', r'\1'),      # its title names it
     (r'(<a [^>]*class="pagination-link") aria-label="[^"]*"', r'\1'),          # it left out the chapter's number
-    (r'<pre(?! tabindex)', '<pre tabindex="0"'),                                      # it scrolls: for the keyboard
-    (r'(<math display="block".*?</math>)', r'<span class="math-wide" tabindex="0">\1</span>'),
     (r'(<script src="[^"]*/quarto-html/quarto.js") type="module"', r'\1 defer'),
     (r'<script src="[^"]*/quarto-html/tabsets/tabsets.js" type="module"></script>\s*', ""),
     (r'(<h1 class="title">([^<]+)</h1>.*?)<h1\b[^>]*>\2</h1>', r'\1'),         # the preface's, which Quarto shows twice
-    (r'<main class="content([^"]*)"', r'<main class="content\1" data-pagefind-body'))]
+    (r'(<figcaption[^>]*>\s*)((?:Figure|Table)&nbsp;[\w.]+:)', r'\1<span class="caption-label">\2</span>'),
+    (r'<main class="content([^"]*)"', r'<main class="content page\1" data-pagefind-body'),
+    (r'(<div class="sidebar-menu-container">)', r'<dl-search></dl-search>\1'),
+    (r'(</div>\s*</nav>\s*</header>\s*<!-- content -->)', SEARCH + r'\1'),
+    (r'(<link rel="stylesheet" href="((?:\.\./)*)theme/quarto\.css">)',
+     r'\1<script defer src="\2assets/book.js"></script>'))]
 
 
-def site(folder: Path, fonts: str) -> None:
-    """Mend every page of the rendered site, cut its style sheets and give them the fonts' rules, in place."""
+def site(folder: Path, fonts: str, links: dict[str, str]) -> None:
+    """Mend every page of the rendered site, cut its style sheets and give them the fonts' rules, in place.
+
+    links: words → address from the site's root, for the foot of every page.
+    """
     for path in folder.rglob("*.html"):
-        path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
+        name = path.relative_to(folder).as_posix()
+        path.write_text(page(path.read_text(encoding="utf-8"), name, links), encoding="utf-8")
     _unite_scripts(folder / "site_libs" / "quarto-html")
-    known = vocabulary(folder)
-    for path in folder.glob("site_libs/bootstrap/*.css"):
-        extra = fonts if path.name.startswith("bootstrap-") and ".min." in path.name else ""
-        path.write_text(cut(path.read_text(encoding="utf-8"), known) + extra, encoding="utf-8")
+    sheets.cut_to_size(folder)
+    style = folder / "theme" / "quarto.css"
+    style.write_text(fonts + style.read_text(encoding="utf-8"), encoding="utf-8")
 
 
-def page(text: str) -> str:
-    """One page with its names, links and tables mended."""
+def page(text: str, name: str, links: dict[str, str] | None = None) -> str:
+    """One page with its names, links, formulas, listings and tables mended. name: its address from the site's root."""
     text = text.replace(NAMESPACE, "")
     for pattern, replacement in MENDS:
         text = pattern.sub(replacement, text)
-    return TABLE.sub(lambda match: accessible(match[0]), text)
+    text = EQUATION.sub(r'<span id="\g<id>" class="equation">\g<math></mrow>\g<note></annotation></semantics></math>'
+                        r'<span class="equation-number">(\g<number>)</span>', text)
+    text = SECTION.sub(r'\1 id="\2-title"', LISTING.sub(_listing, INLINE.sub(inline, text)))
+    root = "../" * name.count("/") or "./"
+    kind = "index" if name == "index.html" else "page"
+    text = text.replace("<html ", f'<html data-root="{root}" data-kind="{kind}" ', 1)
+    return TABLE.sub(lambda match: accessible(match[0]), text).replace(FOOT, _foot(root, links or {}) + FOOT)
+
+
+def _listing(found: re.Match[str]) -> str:
+    """A listing with the marks of the embedded engine, a third of Pandoc's."""
+    code, kind = unescape(re.sub(r"<[^>]+>", "", found["code"])), found["kind"]
+    text = highlight.marked(code) if kind == "python" else escape(code, quote=False)
+    return f'<pre class="sourceCode {kind}"><code class="sourceCode {kind}">{text}</code></pre>'
+
+
+def _foot(root: str, links: dict[str, str]) -> str:
+    items = "".join(f'<li><a href="{root}{url}">{words}</a></li>' for words, url in links.items())
+    return (f'<footer class="foot"><ul class="page-links">{items}</ul><p class="colophon">Text under CC BY 4.0, code '
+            "under the MIT licence.</p></footer>\n")
 
 
 def _unite_scripts(folder: Path) -> None:
@@ -62,54 +95,3 @@ def _unite_scripts(folder: Path) -> None:
         raise BookError("this Quarto's scripts have another form than the press knows; use --engine pandoc")
     main.write_text(f"(() => {{\n{text}\n}})();\n", encoding="utf-8")
     tabs.unlink()
-
-
-# ---- style sheets ---------------------------------------------------------------------------------------------------
-
-
-def vocabulary(folder: Path) -> set[str]:
-    """Every word of the pages and of their scripts: a class that is not among them is on no page."""
-    files = (path for kind in ("*.html", "*.js") for path in folder.rglob(kind))
-    return set().union(*(WORD.findall(path.read_text(encoding="utf-8")) for path in files))
-
-
-def cut(css: str, known: set[str]) -> str:
-    """The style sheet without the rules for classes that no page has. known: see `vocabulary`."""
-    beginnings = tuple(word for word in known if len(word) > 2 and word.endswith("-"))      # scripts complete them
-    return "".join(_kept(css, known, beginnings))
-
-
-def _kept(css: str, known: set[str], beginnings: tuple[str, ...]) -> Iterator[str]:
-    for head, body in rules(css):
-        if body and head.lstrip().startswith(("@media", "@supports", "@layer", "@container")):
-            inner = "".join(_kept(body[1:-1], known, beginnings))
-            yield f"{head}{{{inner}}}" if inner.strip() else ""
-        elif not body or head.lstrip().startswith("@"):
-            yield head + body
-        elif used := [part for part in split(head) if _used(part, known, beginnings)]:
-            yield ",".join(used) + body
-
-
-def _used(selector: str, known: set[str], beginnings: tuple[str, ...]) -> bool:
-    names = CLASS.findall(NOT.sub("", selector).replace("\\", ""))
-    return all(name in known or any(name.startswith(part) and name.removeprefix(part) in known for part in beginnings)
-               for name in names)
-
-
-def rules(css: str) -> Iterator[tuple[str, str]]:
-    """(before the brace, the block with its braces) of each rule; a block is "" for @import and the like."""
-    start = open_ = depth = 0
-    for mark in re.finditer(r"""/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|url\([^)"']*\)|[{};]""", css, re.S):
-        if mark[0] == "{":
-            depth, open_ = depth + 1, open_ if depth else mark.start()
-        elif mark[0] == "}":
-            depth -= 1
-        if (mark[0] == "}" and depth == 0) or (mark[0] == ";" and depth == 0):
-            yield (css[start:open_], css[open_:mark.end()]) if mark[0] == "}" else (css[start:mark.end()], "")
-            start = mark.end()
-    yield css[start:], ""
-
-
-def split(selectors: str) -> list[str]:
-    """A list of selectors at the commas outside brackets."""
-    return re.split(r",(?![^()\[\]]*[)\]])", selectors)

@@ -23,7 +23,7 @@ from press.render import notebook as nb
 NEEDED = (1, 7)                                   # the first one whose pages follow the colours of the reader's system
 COPIED = ("theme", "filters", "references.bib")
 COMPILED = ("pages", "quizzes", "exercises")
-FONTS = "../../assets/fonts"                        # as Quarto's style sheets see them
+FONTS = "../assets/fonts"                           # as theme/quarto.css sees them
 ICON = "theme/assets/icon.svg"
 LATER = ("downloads/", "api/", "book.pdf", "book.epub")          # the press adds these to Quarto's pages
 LOST_LINK = re.compile(r"Unable to resolve link target: (?:\.\./)*(\S+)")
@@ -33,16 +33,16 @@ def render(book: Book, jobs: int | None = None, progress: Progress | None = None
     """Build the website in `_book/` with Quarto. Raises ProblemsFound or BookError; `_book/` is then as it was."""
     version = require()
     ready = html.check(book, jobs, progress)
-    project = book.build / "quarto"
+    project, links = book.build / "quarto", _links(ready)
     key = pages.digest(version, pages.tools_key(book), yaml.safe_dump(book.config, sort_keys=False), *_theme(book),
-                       *(item.key for item in ready.prepared))
+                       *links, *(item.key for item in ready.prepared))
     stamp = book.build / "quarto.key"
     changed = not (stamp.is_file() and stamp.read_text() == key and (project / "_book" / "index.html").is_file())
     if changed:
         stamp.unlink(missing_ok=True)
         _stage(book, project)
         _run(project)
-        mend.site(project / "_book", assets.font_faces(book.root, folder=FONTS))
+        mend.site(project / "_book", assets.font_faces(book.root, folder=FONTS), links)
         write_if_changed(stamp, key)
     _publish(book, project / "_book", ready)
     return Report("quarto", [item.page.url for item in ready.prepared] if changed else [], ready.fresh, len(ready.made))
@@ -60,6 +60,12 @@ def require() -> str:
         raise BookError(f"Quarto is version {done.stdout.strip()}; the book needs {needed} or newer: install it from "
                         "quarto.org, or use --engine pandoc")
     return done.stdout.strip()
+
+
+def _links(ready: html.Checked) -> dict[str, str]:
+    """What the foot of every page offers: words → address from the site's root."""
+    package = {item.title: item.page.url for item in ready.made if item.page.id == "api/index"}
+    return package | {words: name for name, words in html.DOCUMENTS.items() if name in ready.files}
 
 
 def _theme(book: Book) -> Iterator[bytes]:
@@ -128,6 +134,9 @@ def _config(book: Book) -> dict[str, Any]:
         head.setdefault("favicon", ICON)
     if book.repository:
         head.setdefault("repo-actions", ["edit", "issue"])
+    form.setdefault("toc-title", "On this page")
+    head["search"] = form["code-copy"] = False                    # the book's own work from file:// too
+    head.setdefault("sidebar", {"style": "docked"})
     return config
 
 

@@ -60,4 +60,4 @@ def test_tabs_callouts_and_explorables_work_from_file_addresses(page: Page, quar
     page.keyboard.press("Enter")
     expect(page.get_by_text("Tip inside.")).to_be_visible()
     assert page.evaluate("customElements.get('dl-kitchen') !== undefined")
-    expect(page.locator(".code-copy-button").first).to_be_attached()
+    expect(page.get_by_role("button", name="Copy code").first).to_be_attached()
