@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +23,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)  # a table in a lo
 
 Chapters = Annotated[list[str] | None, typer.Argument(metavar="[CHAPTER]…", help="Ids, slugs or paths; all if none.")]
 
-quiz_app = typer.Typer(no_args_is_help=True, help="Check the questions.")
+quiz_app = typer.Typer(no_args_is_help=True, help="Check the questions and export them.")
 app.add_typer(quiz_app, name="quiz")
 data_app = typer.Typer(no_args_is_help=True, help="The data sets: where each came from, and if its bytes are right.")
 app.add_typer(data_app, name="data")
@@ -94,6 +96,32 @@ def audit(chapters: Chapters = None) -> None:
         raise ProblemsFound(problems)
 
 
+@app.command()
+def mark(notebooks: Annotated[list[Path], typer.Argument(metavar="NOTEBOOK…", help="Notebooks, or folders of them.")],
+         source: Annotated[Path | None, typer.Option(help="The exercises, or their solutions, where there is no book.")] = None,
+         json: Annotated[Path | None, typer.Option(help="Write the marks to this file.")] = None,
+         html: Annotated[Path | None, typer.Option(help="Write a page with all feedback to this file.")] = None,
+         csv: Annotated[Path | None, typer.Option(help="Write the class table to this file.")] = None,
+         solutions: Annotated[bool, typer.Option("--solutions", help="Tell the model answers to written tasks.")] = False,
+         cell_timeout: Annotated[float, typer.Option(help="Seconds for one cell.")] = 30,
+         task_timeout: Annotated[float, typer.Option(help="Seconds for one task.")] = 120,
+         memory: Annotated[float, typer.Option(help="MB for a task's processes.")] = 2048,
+         jobs: Annotated[int, typer.Option(help="Tasks at a time.")] = max(1, (os.cpu_count() or 2) // 2)) -> None:
+    """Mark readers' exercise notebooks, task by task; no sandbox: don't run notebooks that you don't trust."""
+    from press import marking
+    from press.marking import report
+    book = None if source else model.load()
+    settings = marking.Settings(marking.Limits(cell_timeout, task_timeout, memory), jobs, book and book.root, solutions)
+    known = marking.sources(book, source)
+    with console.status("Marking …") as status:
+        marks = marking.mark(notebooks, known, settings, lambda mark: status.update(f"Marked {mark.name} …"))
+    report.show(console, marks)
+    for path in report.write(marks, json, html, csv):
+        console.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
+    if len(marks) == 1 and marks[0].refused or not marks:
+        raise BookError("nothing was marked")
+
+
 @quiz_app.command("check")
 def quiz_check() -> None:
     """Recompute every key and look for wording that harms a question."""
@@ -102,6 +130,26 @@ def quiz_check() -> None:
     if problems := quiz.check(book):
         raise ProblemsFound(problems)
     console.print(f"{sum(len(q.questions) for _, q in quiz.quizzes(book))} questions, no fault found.")
+
+
+@quiz_app.command("export")
+def quiz_export(chapters: Chapters = None,
+                to: Annotated[str, typer.Option(help="moodle, qti, qti3, gift, anki or csv")] = ...,
+                output: Annotated[Path | None, typer.Option(help="The folder to write into; _build/export if not given.")
+                                  ] = None,
+                variants: Annotated[int, typer.Option(min=1, help="Variants of a template to export.")] = 10,
+                plain: Annotated[bool, typer.Option("--plain", help="QTI: the standard response templates only, without "
+                                                    "feedback (for Blackboard).")] = False) -> None:
+    """Write the questions for another system and say what became of each kind."""
+    from press.quiz.export import export
+    book = model.load()
+    report = export(book, book.select(chapters or []), to, output, variants, feedback=not plain)
+    table = Table("kind", "questions", "exported as", "remark")
+    for kind, count, what, remark in report.table:
+        table.add_row(kind, str(count), what, remark)
+    console.print(table)
+    for line in report.lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @quiz_app.command("schema")
