@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlbook import runtime
@@ -73,6 +73,7 @@ def test_an_unknown_profile_is_refused(monkeypatch):
 
 # ---- seeds
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_one_seed_gives_the_same_numbers_from_every_generator(seed):
     def draw() -> list[float]:
