@@ -124,12 +124,14 @@ def texts(question: Question) -> Iterator[str]:
             yield from chain.from_iterable((option.text, option.feedback) for option in question.options)
         case Number() | Text():
             yield from (wrong.feedback for wrong in question.wrong)
+            if isinstance(question, Text):
+                yield from texts(as_choice(question))
         case Order():
             yield from (line(question, entry) for entry in [*question.items, *question.distractors])
         case Match():
             yield from chain.from_iterable((pair.left, pair.right) for pair in question.pairs)
         case Spot():
-            yield question.alt
+            yield from (question.alt, question.missed)
             yield from chain.from_iterable((region.label, region.feedback) for region in question.regions)
 
 
@@ -166,7 +168,7 @@ def as_choice(question: Text | Spot) -> Choice:
     if isinstance(question, Spot):
         options = [{"text": r.label, "right": r.right, "feedback": r.feedback} for r in question.regions]
     else:
-        right = {"text": fenced(question.answer), "right": True, "feedback": "This is what it prints."}
+        right = {"text": fenced(question.answer), "right": True, "feedback": "This is the answer."}
         options = [right, *({"text": fenced(str(w.answer)), "feedback": w.feedback} for w in question.wrong)][:6]
     shared = question.model_dump(include={"id", "outcome", "lines", "difficulty", "conceptual", "section",
                                           "explanation"})

@@ -13,7 +13,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ READER = "markdown" + "".join(f"-{name}" for name in (
     "native_divs", "native_spans", "latex_macros", "footnotes", "inline_notes", "example_lists", "implicit_figures",
     "task_lists"))
 LONGEST = 20_000              # characters; a longer text is no prose and comes out as it is
-PATIENCE = 60.0               # seconds for a chapter; Pandoc takes under two
+PATIENCE = 24.0               # seconds for a chapter; Pandoc takes under one
 UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")     # what XML cannot hold
 DELIMITER = re.compile(r"\\[()\[\]]|\$\$")
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
@@ -89,18 +89,24 @@ class Prose:
 
     @cached_property
     def _plain(self) -> dict[str, str]:
-        found = self._written(["--to", "html5", "--syntax-highlighting=none"], lambda div: div.text_content())
-        return {text: " ".join(value.split()) for text, value in found.items()}
+        mark = "cut" + hashlib.sha256("\0".join(self.texts).encode("utf-8", "replace")).hexdigest()
+        cut = {"t": "Para", "c": [_str(mark)]}
+        out, _ = self._converted(["--to", "plain"], [part for blocks in self.blocks.values() for part in [*blocks, cut]])
+        return {text: " ".join(part.split()) for text, part in zip(self.blocks, out.split(mark), strict=False)}
 
     def _written(self, options: list[str], finish: Callable[[Node], Any]) -> dict[str, Any]:
         """One call of Pandoc for all texts; each one's part is finished on its own."""
         divs = [{"t": "Div", "c": [["", ["dl-text"], []], blocks]} for blocks in self.blocks.values()]
-        document = {"pandoc-api-version": _version(), "meta": {}, "blocks": divs}
-        out, complaints = _pandoc(["--from", "json", "--wrap=none", *options], json.dumps(document))
-        self.notes += [note for note in dict.fromkeys(complaints) if note not in self.notes]
+        out, complaints = self._converted(options, divs)
+        self.notes += [note for note in complaints if note not in self.notes]
         body = html.document_fromstring(f"<body>{out}</body>", parser=html.HTMLParser(huge_tree=True, encoding="utf-8"))
         parts = body.xpath("//body/div[@class='dl-text']")
         return {text: finish(part) for text, part in zip(self.blocks, parts, strict=True)}
+
+    @staticmethod
+    def _converted(options: list[str], blocks: list[Node]) -> tuple[str, list[str]]:
+        document = {"pandoc-api-version": _version(), "meta": {}, "blocks": blocks}
+        return _pandoc(["--from", "json", "--wrap=none", *options], json.dumps(document))
 
     # ---- mending the AST ---------------------------------------------------------------------------------------------
 
@@ -127,6 +133,8 @@ class Prose:
             return self._linked(node)
         if kind == "Image":
             return self._pictured(node)
+        if kind == "Header":      # a title inside a question is no section
+            return [{"t": "Para", "c": [{"t": "Strong", "c": self._walk(node["c"][2])}]}]
         if kind in ("RawInline", "RawBlock"):
             return [{"t": "Code" if kind == "RawInline" else "CodeBlock", "c": [["", [], []], node["c"][1]]}]
         return [self._walk(node)]
@@ -202,9 +210,11 @@ def _pandoc(args: list[str], text: str = "", folder: str | None = None, patience
         raise TimeoutError from None
     if done.returncode:
         raise TimeoutError
-    return done.stdout.decode(), [line.removeprefix("[WARNING] ") for line in done.stderr.decode().splitlines() if line]
+    warnings = re.findall(r"^\[WARNING\] (.*?):?$", done.stderr.decode(), re.M)
+    return done.stdout.decode(), list(dict.fromkeys(warnings))
 
 
+@cache
 def _version() -> list[int]:
     return json.loads(_pandoc(["--from", "markdown", "--to", "json"])[0])["pandoc-api-version"]
 
@@ -225,7 +235,7 @@ def _parsed(texts: list[str], chapter: Chapter) -> list[list[Node]]:
 
 def _patiently(text: str) -> list[Node]:
     try:
-        return _parse([text], PATIENCE / 12)[0]
+        return _parse([text], PATIENCE / 6)[0]
     except TimeoutError:
         return _verbatim(text)
 
