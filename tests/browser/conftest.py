@@ -97,7 +97,13 @@ def _quietly(*command: str) -> None:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The real book, rendered from a copy of its sources."""
-    root = tmp_path_factory.mktemp("book")
+    book = copied(tmp_path_factory.mktemp("book"))
+    render(book, 2)
+    yield from _served(book.output)
+
+
+def copied(root: Path) -> model.Book:
+    """The real book's sources in another folder, quizzes and exercises compiled."""
     for name in SOURCES:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in [*ROOT.glob("*.qmd"), *ROOT.glob("*.yml"), ROOT / "references.bib"]:
@@ -106,8 +112,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         (root / "node_modules").symlink_to(ROOT / "node_modules")
     book = model.load(root)
     compile_sources(book)
-    render(book, 2)
-    yield from _served(book.output)
+    return book
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +169,12 @@ def _is_local(url: str) -> bool:
 def page(open_page) -> Page:
     """A fresh page, 1280 px wide, on a light system."""
     return open_page(color_scheme="light")
+
+
+@pytest.fixture
+def phone(open_page) -> Page:
+    """A fresh page, 360 px wide, for a reader who wants no motion."""
+    return open_page(viewport={"width": 360, "height": 800}, reduced_motion="reduce")
 
 
 @pytest.fixture(scope="session")

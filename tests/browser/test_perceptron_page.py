@@ -12,7 +12,6 @@ from dlbook.perceptron import NotSeparable, best_margin, fit_perceptron, homogen
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 SCRIPT = Path(__file__).resolve().parents[2] / "theme" / "explorables" / "perceptron.js"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Explorable</title>
 <meta name="viewport" content="width=device-width"></head><body><main><h1>Explorable</h1>
 <dl-perceptron><p id="fallback">A picture of a line.</p></dl-perceptron></main>
@@ -27,15 +26,9 @@ def file(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def page(browser, file):
-    context = browser.new_context(viewport={"width": 360, "height": 800}, reduced_motion="reduce")
-    page = context.new_page()
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(file)
-    yield page
-    context.close()
-    assert not faults
+def page(phone, file):
+    phone.goto(file)
+    return phone
 
 
 def state(page) -> dict:
