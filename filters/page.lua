@@ -90,7 +90,10 @@ function Pandoc(doc)
   local chapter, root = place(doc.meta)
   if not chapter then return doc end
   local facts = read_json(root .. '/_build/pages/' .. chapter .. '.json')
-  if not facts then error('_build/pages/' .. chapter .. '.json is missing; run dlbook render, which writes it first') end
+  if not facts then
+    error('_build/pages/' .. chapter .. '.json is missing; run dlbook render --engine quarto, which writes it first')
+    os.exit(1)                                             -- Quarto's error() only logs
+  end
   local target = doc.meta['dl-target'] and stringify(doc.meta['dl-target']) or FORMAT
   doc.blocks:insert(after_title(doc.blocks), head(doc.meta, facts, target:match('html') ~= nil))
   doc.blocks:extend(foot(facts))

@@ -78,8 +78,8 @@ def _listing(found: re.Match[str]) -> str:
 
 def _foot(root: str, links: dict[str, str]) -> str:
     items = "".join(f'<li><a href="{root}{url}">{words}</a></li>' for words, url in links.items())
-    return (f'<section class="foot" aria-label="The book"><ul class="page-links">{items}</ul><p class="colophon">Text under CC BY 4.0, code '
-            "under the MIT licence.</p></section>\n")
+    return (f'<section class="foot" aria-label="The book"><ul class="page-links">{items}</ul><p class="colophon">'
+            "Text under CC BY 4.0, code under the MIT licence.</p></section>\n")
 
 
 def _unite_scripts(folder: Path) -> None:
