@@ -70,15 +70,16 @@ def output_size(n: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
 def conv_matrix(weight: Tensor, height: int, width: int, stride: int = 1, padding: int = 0) -> Tensor:
     """The sparse matrix M with conv2d(x, weight) = M @ x, for one picture x written as a column.
 
-    weight: (out, in, k, k). Returns a sparse tensor (out·rows·columns, in·height·width), rows and columns in the order of
-    flatten(). Raises ValueError for a weight of another shape, or where no window fits.
+    weight: (out, in, k, k). Returns a sparse tensor (out·rows·columns, in·height·width), rows and columns
+    in the order of flatten(). Raises ValueError for a weight of another shape, or where no window fits.
     """
     _check_kernel(weight, weight.shape[1] if weight.dim() == 4 else 0)
     out, channels, kernel, _ = weight.shape
     pixels = torch.arange(1.0, channels * height * width + 1).view(1, channels, height, width)  # numbered from 1 …
     touched = windows(pixels, kernel, stride, padding).long().reshape(-1, channels * kernel**2)  # … so 0 is padding
     rows = torch.arange(out * len(touched)).view(out, -1, 1)                                     # (out, places, 1)
-    rows, columns, values = torch.broadcast_tensors(rows, touched - 1, weight.flatten(1)[:, None])  # (out, places, in·k·k)
+    rows, columns, values = torch.broadcast_tensors(                                             # (out, places, in·k·k)
+        rows, touched - 1, weight.flatten(1)[:, None])
     inside = columns >= 0
     size = out * len(touched), channels * height * width
     places = torch.stack([rows[inside], columns[inside]])                                        # (2, entries)
@@ -102,7 +103,7 @@ class Field(NamedTuple):
 
 
 def receptive_field(layers: Sequence[Window]) -> Field:
-    """The field of the units on top of the layers, which are given in the order that a picture passes them: eq-cnn-field."""
+    """The field of the units on top of the layers, given in the order that a picture passes them: eq-cnn-field."""
     size, jump, first = 1, 1, 0
     for kernel, stride, padding in layers:
         size, jump, first = size + (kernel - 1) * jump, jump * stride, first - padding * jump
@@ -170,11 +171,11 @@ def count(net: nn.Module) -> int:
 
 # %% ../chapters/vision/cnn.ipynb #fast-lenet
 def fast_lenet() -> nn.Sequential:
-    """The network of the chapter: (batch, 1, 28, 28) → logits (batch, 10). Strides as in LeCun et al. 1989, then pooling."""
+    """The chapter's network: (batch, 1, 28, 28) → logits (batch, 10). Strides as in LeCun et al. 1989, then pooling."""
     return nn.Sequential(
-        nn.Conv2d(1, 8, 5, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU(),                     # (batch, 8, 12, 12)
-        nn.Conv2d(8, 32, 3, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU(),            # (batch, 32, 5, 5)
-        nn.Conv2d(32, 64, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),                            # (batch, 64, 3, 3)
+        nn.Conv2d(1, 16, 5, stride=2), nn.ReLU(),                                                  # (batch, 16, 12, 12)
+        nn.Conv2d(16, 16, 3, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(16), nn.ReLU(),          # (batch, 16, 5, 5)
+        nn.Conv2d(16, 64, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),                          # (batch, 64, 3, 3)
         nn.Flatten(), nn.Linear(576, 10))
 
 
@@ -222,7 +223,7 @@ def standardise(images: Tensor) -> Tensor:
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int, warm: float = 0.25) -> torch.optim.lr_scheduler.LambdaLR:
-    """The rate in a straight line up to the optimiser's own over the first share of the steps, and down to zero over the rest.
+    """The rate in a straight line up to the optimiser's own over the first share of the steps, then down to zero.
 
     Source: Smith and Topin 2019, with straight lines.
     """
@@ -236,8 +237,8 @@ def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     return (logits.argmax(1) == y).float().mean()
 
 
-def learn(net: nn.Module, x: Tensor | train.Batches, y: Tensor | None, *, epochs: int = 1, rate: float = 0.4, size: int = 150, seed: int = 0,
-          **options) -> train.History:
+def learn(net: nn.Module, x: Tensor | train.Batches, y: Tensor | None, *, epochs: int = 1, rate: float = 0.6,
+          size: int = 120, seed: int = 0, **options) -> train.History:
     """Train the net by the recipe of the chapter; options go to `train.fit`.
 
     x: (n, 1, 28, 28), standardised, and y: (n,); or x an iterable of batches with a length, and y None.
@@ -268,9 +269,9 @@ def _to_json(layer: nn.Module) -> dict:
     """A layer as `load_network` and the page's script read it. Raises ValueError for a kind that they don't know."""
     match layer:
         case nn.Conv2d(padding=(0, 0), groups=1, dilation=(1, 1)):
-            return {"kind": "conv", "stride": layer.stride[0], "weight": pack(layer.weight), "bias": _numbers(layer.bias)}
+            return _weights("conv", layer) | {"stride": layer.stride[0]}
         case nn.Linear():
-            return {"kind": "linear", "weight": pack(layer.weight), "bias": _numbers(layer.bias)}
+            return _weights("linear", layer)
         case nn.BatchNorm2d():
             return _to_json(Affine.of(layer))
         case Affine():
@@ -280,6 +281,10 @@ def _to_json(layer: nn.Module) -> dict:
         case nn.ReLU() | nn.Flatten():
             return {"kind": type(layer).__name__.lower()}
     raise ValueError(f"cannot store {layer}; expected unpadded Conv2d, Linear, BatchNorm2d, MaxPool2d, ReLU or Flatten")
+
+
+def _weights(kind: str, layer: nn.Conv2d | nn.Linear) -> dict:
+    return {"kind": kind, "weight": pack(layer.weight), "bias": _numbers(layer.bias)}
 
 
 def _numbers(values: Tensor | None) -> list[float] | None:
@@ -293,7 +298,8 @@ def save_network(path: str | Path, net: nn.Sequential, **about) -> Path:
     """
     layers = [_to_json(layer) for layer in net]
     path = Path(path)
-    path.write_text(json.dumps({"format": "dlbook-network-1", "mean": MEAN, "std": STD, "layers": layers, **about}) + "\n")
+    stored = {"format": "dlbook-network-1", "mean": MEAN, "std": STD, "layers": layers, **about}
+    path.write_text(json.dumps(stored) + "\n")
     return path
 
 # %% ../chapters/vision/cnn.ipynb #load-network
@@ -309,7 +315,8 @@ def _layer(kind: str, **parts) -> nn.Module:
 
 def _weighted(weight: Tensor, bias: Tensor | None, stride: int) -> nn.Conv2d | nn.Linear:
     out, inputs, *kernel = weight.shape
-    layer = nn.Conv2d(inputs, out, kernel, stride, bias=bias is not None) if kernel else nn.Linear(inputs, out, bias is not None)
+    given = bias is not None
+    layer = nn.Conv2d(inputs, out, kernel, stride, bias=given) if kernel else nn.Linear(inputs, out, given)
     layer.load_state_dict({"weight": weight} | ({} if bias is None else {"bias": bias}))
     return layer
 
@@ -372,7 +379,7 @@ def shift(x: Tensor, down: int, right: int) -> Tensor:
 
 
 def rotate(x: Tensor, degrees: float) -> Tensor:
-    """Standardised pictures turned anticlockwise about their middle, with bilinear sampling. x: (n, 1, height, width)."""
+    """Standardised pictures turned anticlockwise about their middle, sampled bilinearly. x: (n, 1, height, width)."""
     angle = torch.deg2rad(torch.tensor(degrees))
     turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
     grid = F.affine_grid(F.pad(turn, (0, 1)).expand(len(x), 2, 3).to(x), list(x.shape), align_corners=False)
