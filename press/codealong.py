@@ -115,18 +115,31 @@ def _first(node: ast.stmt) -> int:
 
 def _definition(text: _Text, node: ast.stmt, indent: int) -> list[str]:
     """A function's or class's head and docstring, then what is left of its body."""
-    told = ast.get_docstring(node) is not None
-    start = node.body[0].end_lineno if told else _head_end(node)
-    head = text.span(_first(node), start)
+    if isinstance(node, ast.ClassDef) and _shares_line(text, node.body[0]):
+        return text.span(_first(node), node.end_lineno)
+    told = ast.get_docstring(node) is not None and not _shares_line(text, node.body[0])
+    head = text.span(_first(node), node.body[0].end_lineno) if told else _bare_head(text, node)
     if isinstance(node, ast.ClassDef):
         return head + _block(text, node.body[told:], indent + 4)
-    notes = text.notes(start + 1, node.end_lineno, indent + 4)
+    notes = text.notes(_first(node) + len(head), node.end_lineno, indent + 4)
     return head + notes + [" " * (indent + 4) + f'raise NotImplementedError("your turn: write {node.name}")']
 
 
-def _head_end(node: ast.stmt) -> int:
-    """The last line of a def's or class's head where it has no docstring."""
-    return max(node.lineno, _first(node.body[0]) - 1)
+def _bare_head(text: _Text, node: ast.stmt) -> list[str]:
+    """The lines of a def or class up to its body, also where both stand in one line."""
+    body = node.body[0]
+    if not _shares_line(text, body):
+        return text.span(_first(node), max(node.lineno, _first(body) - 1))
+    return [*text.span(_first(node), body.lineno - 1), _before(text, body).rstrip()]
+
+
+def _shares_line(text: _Text, node: ast.stmt) -> bool:
+    return bool(_before(text, node).strip())
+
+
+def _before(text: _Text, node: ast.stmt) -> str:
+    """What stands in a statement's first line before it; ast counts columns in bytes."""
+    return text.lines[node.lineno - 1].encode()[:node.col_offset].decode()
 
 
 def _plain(text: _Text, group: list[ast.stmt]) -> list[str]:

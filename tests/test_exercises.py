@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-import pytest
+import subprocess
+import sys
 
-from press import exercises
+import nbformat
+import pytest
+from nbformat.v4 import new_markdown_cell
+
+from press import downloads, exercises
 from tests.conftest import code, text, write_notebook
 
 TASK = text("## Double it {#exr-one-double}\n\nWrite `double`.\n\n"
             "<details><summary>Hint</summary>\n\nAdd.\n\n</details>", "double-task")
-SOLUTION = code("def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION\n", "double-solution")
-CHECK = code("assert double(2) == 4, 'double(2) should be 4: add x to itself'", "double-check")
+HIDDEN = "### BEGIN HIDDEN TESTS\nassert double(-3) == -6, 'negative numbers too'\n### END HIDDEN TESTS\n"
+
+
+def graded(name: str, points: float | None = None) -> dict:
+    """nbgrader's metadata of a check that is worth points, or of a solution."""
+    entry = {"grade": points is not None, "solution": points is None, "locked": points is not None, "task": False,
+             "grade_id": name, "schema_version": 3}
+    return {"nbgrader": entry | ({"points": points} if points is not None else {})}
+
+
+SOLUTION = code("def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION\n", "double-solution",
+                **graded("double-solution"))
+CHECK = code("assert double(2) == 4, 'double(2) should be 4: add x to itself'\n" + HIDDEN, "double-check",
+             **graded("double-check", 2))
 SETUP = code("import math", "setup")
 EXPLAIN = text("## Say it {#exr-one-say}\n\nExplain.", "say-task")
-ANSWER = text("<!-- BEGIN SOLUTION -->\nIt doubles.\n<!-- END SOLUTION -->", "say-answer")
+ANSWER = new_markdown_cell("<!-- BEGIN SOLUTION -->\nIt doubles.\n<!-- END SOLUTION -->", id="say-answer",
+                           metadata=graded("say-answer"))
 
 
 @pytest.fixture
@@ -28,14 +46,14 @@ def chapter(small_book):
 def test_the_task_notebook_has_stubs_and_no_solution(chapter):
     source = exercises.read(chapter(SETUP, TASK, SOLUTION, CHECK, EXPLAIN, ANSWER).exercises)
     sources = "\n".join(cell.source for cell in exercises.task_notebook(source).cells)
-    assert "2 * x" not in sources and "It doubles" not in sources
+    assert "2 * x" not in sources and "It doubles" not in sources and "HIDDEN" not in sources and "-3" not in sources
     assert 'raise NotImplementedError("write your solution of: Double it")' in sources
 
 
-def test_the_solution_notebook_has_no_markers(chapter):
+def test_the_solution_notebook_has_no_solution_markers_and_keeps_the_hidden_checks(chapter):
     source = exercises.read(chapter(TASK, SOLUTION, CHECK, EXPLAIN, ANSWER).exercises)
     sources = "\n".join(cell.source for cell in exercises.solution_notebook(source).cells)
-    assert "SOLUTION" not in sources and "2 * x" in sources and "It doubles." in sources
+    assert "SOLUTION" not in sources and "2 * x" in sources and "It doubles." in sources and HIDDEN in sources
 
 
 def test_a_title_with_quotes_and_backslashes_still_gives_a_stub_that_parses(chapter):
@@ -65,3 +83,85 @@ def test_what_is_wrong_with_exercises_is_named_by_cell(chapter, tmp_path):
 def test_a_task_without_solution_markers_is_a_fault(chapter):
     bare = code("def double(x): return 2 * x", "double-solution")
     assert any("BEGIN SOLUTION" in fault for fault in exercises.faults(chapter(TASK, bare, CHECK)))
+
+
+def test_sound_exercises_have_no_fault_of_form(chapter):
+    assert list(exercises.faults(chapter(SETUP, TASK, SOLUTION, CHECK, EXPLAIN, ANSWER))) == []
+
+
+@pytest.mark.parametrize(("cell", "words"), [
+    (code(CHECK.source, "double-check"), "has no nbgrader metadata"),
+    (code(CHECK.source, "double-check", **graded("double check", 1)), "has no nbgrader metadata"),
+    (code(CHECK.source, "double-check", **graded("double-check")), "expected true"),
+    (code(CHECK.source, "double-check", **graded("double-check", 0)), "expected a number above 0"),
+    (code(CHECK.source, "double-check", **graded("double-solution", 1)), "two cells have the grade_id"),
+    (code("### BEGIN HIDDEN TESTS\nassert 1", "double-check", **graded("double-check", 1)), "without its partner")])
+def test_faulty_metadata_and_markers_are_named(chapter, cell, words):
+    assert any(words in fault for fault in exercises.faults(chapter(TASK, SOLUTION, cell)))
+
+
+def test_a_task_that_needs_another_task_is_a_fault(chapter):
+    more = text("## Twice {#exr-one-twice}", "twice-task")
+    work = code("### BEGIN SOLUTION\nfour = double(2)\n### END SOLUTION\n", "twice-solution", **graded("twice-solution"))
+    found = list(exercises.faults(chapter(TASK, SOLUTION, CHECK, more, work)))
+    assert found == ["task twice uses double, which only task double defines; each task must run by itself"]
+
+
+def test_a_hidden_check_that_passes_before_the_task_is_solved_is_a_fault(chapter, tmp_path):
+    idle = code("### BEGIN HIDDEN TESTS\nassert True\n### END HIDDEN TESTS\n", "double-check2", **graded("double-check2", 1))
+    found = exercises.check(chapter(TASK, SOLUTION, CHECK, idle), tmp_path)
+    assert [(p.cell, p.message.split(" before")[0]) for p in found] == [("double-check2", "passes")]
+
+
+# ---- downloads ---------------------------------------------------------------------------------------------------------
+
+def test_every_notebook_of_a_chapter_is_written_once_and_starts_with_the_install_cell(small_book):
+    book = small_book(code("#| codealong: true\nx = 1", "x"), text("::: {.check}\nIt is.\n:::", "c"), code("assert x", "a"))
+    found = book.chapters["part/one"]
+    write_notebook(found.exercises, SETUP, TASK, SOLUTION, CHECK)
+    paths = downloads.write_notebooks(book, found)
+    assert [path.name for path in paths] == ["one.ipynb", "one-code-along.ipynb", "one-exercises.ipynb",
+                                             "one-solutions.ipynb"]
+    before = [path.stat().st_mtime_ns for path in downloads.write_notebooks(book, found)]
+    for path, time in zip(paths, before, strict=True):
+        notebook = nbformat.read(path, 4)
+        nbformat.validate(notebook)
+        assert notebook.cells[0].id == downloads.INSTALL_ID and path.stat().st_mtime_ns == time
+
+
+def test_exercise_notebooks_say_which_exercises_they_are(small_book):
+    book = small_book()
+    write_notebook(book.chapters["part/one"].exercises, SETUP, TASK, SOLUTION, CHECK)
+    made = dict(downloads.notebooks(book, book.chapters["part/one"]))["-exercises"].metadata["dlbook"]
+    assert made["exercises"] == "part/one" and len(made["source"]) == 12
+
+
+def run_install(source: str, tmp_path, installed: str | None) -> subprocess.CompletedProcess:
+    """Run an install cell in a Python that has no dlbook, or one of a given version; pip only writes down its arguments."""
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    (tmp_path / "pip" / "__main__.py").write_text("import sys; print('pip', *sys.argv[1:])")
+    if installed:
+        (tmp_path / "dlbook.py").touch()
+        info = tmp_path / f"dlbook-{installed}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dlbook\nVersion: {installed}\n")
+    return subprocess.run([sys.executable, "-S", "-c", source], cwd=tmp_path, capture_output=True, text=True,
+                          env={"PYTHONPATH": str(tmp_path)})
+
+
+def test_the_install_cell_installs_the_exact_version_where_the_package_is_missing(tmp_path):
+    done = run_install(downloads.install_code("1.2.3", "https://example.org/book/"), tmp_path, None)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "pip install --quiet dlbook @ git+https://example.org/book.git@v1.2.3"
+
+
+def test_the_install_cell_names_no_made_up_address(tmp_path):
+    done = run_install(downloads.install_code("1.2.3", None), tmp_path, None)
+    assert "pip install FOLDER" in done.stderr and "http" not in done.stderr
+
+
+@pytest.mark.parametrize(("installed", "words"), [("1.2.3", ""), ("1.0", "made for dlbook 1.2.3; you have 1.0")])
+def test_the_install_cell_is_harmless_where_the_package_is_installed(tmp_path, installed, words):
+    done = run_install(downloads.install_code("1.2.3", "https://example.org/book"), tmp_path, installed)
+    assert done.returncode == 0 and "pip" not in done.stdout and words in done.stdout and bool(done.stdout) == bool(words)

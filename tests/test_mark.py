@@ -7,7 +7,6 @@ import html
 import io
 import json
 import os
-import time
 from pathlib import Path
 
 import nbformat
@@ -28,8 +27,8 @@ from press.marking.plan import Source
 from press.marking.submission import Refused, read
 from tests.conftest import code, text
 
-LIMITS = marking.Limits(cell=3, chapter=20, memory=400)
-SETTINGS = marking.Settings(LIMITS, jobs=3, solutions=True)
+SETTINGS = marking.Settings(marking.Limits(cell=40, chapter=120, memory=400), jobs=2, solutions=True)
+SHORT = marking.Settings(marking.Limits(cell=5, chapter=120, memory=400), jobs=2)       # for cells that have no end
 DAEMON = ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n"
           "    os._exit(0)\n")
 
@@ -69,10 +68,11 @@ def given(kind=task_notebook) -> NotebookNode:
     return downloads.identified(kind(exercise()), exercise(), "part/one", "tasks", "1.0")
 
 
-def solved(**cells: str) -> NotebookNode:
-    """A reader's notebook: both tasks solved, then the named cells (`double_solution="…"`) replaced."""
+def solved(*names: str, **cells: str) -> NotebookNode:
+    """A reader's notebook: the named tasks solved, all if none is named; then cells (`double_solution="…"`) replaced."""
     notebook = given()
-    answers = {cell.id: cell.source for cell in solution_notebook(exercise()).cells if cell.id.endswith("-solution")}
+    answers = {cell.id: cell.source for cell in solution_notebook(exercise()).cells if cell.id.endswith("-solution")
+               and (not names or cell.id.removesuffix("-solution") in names)}
     answers |= {name.replace("_", "-"): source for name, source in cells.items()}
     for cell in notebook.cells:
         cell.source = answers.get(cell.id, cell.source)
@@ -104,16 +104,16 @@ def said(mark: marking.NotebookMark, name: str) -> str:
 NOTEBOOKS = {
     "solved": solved, "untouched": given, "solutions": lambda: given(solution_notebook),
     "wrong": lambda: solved(double_solution="def double(x):\n    return 3 * x"),
-    "memorised": lambda: solved(double_solution="def double(x):\n    return 4"),
-    "raises": lambda: solved(double_solution="def double(x):\n    y = 1\n    return y / 0"),
-    "syntax": lambda: solved(double_solution="def double(x):\n    return 2 *"),
+    "memorised": lambda: solved("double", double_solution="def double(x):\n    return 4"),
+    "raises": lambda: solved("double", double_solution="def double(x):\n    y = 1\n    return y / 0"),
+    "syntax": lambda: solved("double", double_solution="def double(x):\n    return 2 *"),
     "borrowed": lambda: solved(double_solution="import operator as op\ndef double(x): return op.mul(2, x)",
                                halve_solution="half = op.truediv(math.pi, 2)"),
     "no_cells": lambda: without(solved(), "double-solution", "double-check"),
-    "easy_checks": lambda: solved(double_solution="def double(x): return 0", double_check="assert True"),
-    "new_setup": lambda: solved(setup="import math\nimport operator\nlimit = 2",
+    "easy_checks": lambda: solved("double", double_solution="def double(x): return 0", double_check="assert True"),
+    "new_setup": lambda: solved("double", setup="import math\nimport operator\nlimit = 2",
                                 double_solution="def double(x): return operator.mul(2, x) if x == 2 else limit * x"),
-    "as_text": lambda: without_code(solved(), "double-solution"),
+    "as_text": lambda: without_code(solved("double"), "double-solution"),
     "answer_code": lambda: answer_as_code(solved()),
     "own_cells": lambda: with_own_cells(solved(double_solution="def double(x): return twice(x)")),
     "colab": lambda: as_colab(solved(double_solution="def double(x):\n    return x + x")),
@@ -245,7 +245,8 @@ HOSTILE = {
     "daemon": FAKE + DAEMON,
     "forks": "import os\ndef double(x):\n    if os.fork() == 0:\n        return 4\n    return 0",
     "builtins": FAKE + "import builtins\nbuiltins.abs = lambda x: 0\nbuiltins.AssertionError = type('E', (Exception,), {})\n"
-                "builtins.all = lambda x: True\nbuiltins.__import__ = None",
+                "builtins.all = lambda x: True\n",
+    "imports": FAKE + "import builtins\nbuiltins.__import__ = lambda *a, **k: None",
     "shadows": FAKE + "limit = 0\nimport types\nmath = types.SimpleNamespace(pi=3)\nabs = lambda x: 0",
     "hooks": FAKE + "import ast\nclass Drop(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
              "get_ipython().ast_transformers.append(Drop())",
@@ -266,13 +267,19 @@ HOSTILE = {
 }
 
 
+BESIDE = ("deaf", "prints", "dies", "shell")                              # those that have the other task solved
+
+
 @pytest.fixture(scope="module")
 def night(tmp_path_factory):
-    """(marks of the hostile notebooks, seconds, processes left behind)."""
-    began, before = time.monotonic(), set(psutil.pids())
-    marks = marked(tmp_path_factory.mktemp("night"), **{name: solved(double_solution=cell) for name, cell in HOSTILE.items()})
+    """(marks of the hostile notebooks, processes left behind)."""
+    before = set(psutil.pids())
+    notebooks = {name: solved("double", *["halve"] * (name in BESIDE), double_solution=cell) for name, cell in HOSTILE.items()}
+    endless = {name: notebooks.pop(name) for name in ("loop", "deaf")}
+    marks = marked(tmp_path_factory.mktemp("night"), **notebooks) | \
+        marked(tmp_path_factory.mktemp("endless"), SHORT, **endless)
     left = [p for p in psutil.process_iter() if p.pid not in before and "DLBOOK_BADGE" in _environment(p)]
-    return marks, time.monotonic() - began, left
+    return marks, left
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
@@ -283,18 +290,23 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_harm_gets_no_points_and_costs_one_task_only(night, name):
+def test_harm_gets_no_points(night, name):
     marks = night[0][name]
-    assert task(marks, "double").points == 0, said(marks, "double")
-    assert task(marks, "halve").points == 2 and not marks.refused
+    assert task(marks, "double").points == 0 and not marks.refused, said(marks, "double")
+    assert task(marks, "double").state in ("wrong", "unmarked")
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_harm_costs_one_task_only(night, name):
+    assert task(night[0][name], "halve").points == 2
 
 
 def test_nothing_is_left_running(night):
-    assert night[2] == []
+    assert night[1] == []
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("loop", "still running when its time was over (3 s), in line 2 of double-solution: while True: pass"),
+    ("loop", "still running when its time was over (5 s), in line 2 of double-solution: while True: pass"),
     ("deaf", "still running when its time was over"), ("prints", "printed without end"),
     ("memory", "more memory than is allowed (400 MB)"), ("dies", "ended itself (exit status 0)"),
     ("leaves", "take the call out"), ("kills", "was killed"), ("recursion", "calls itself without coming to an end"),
@@ -425,7 +437,7 @@ def test_the_json_says_all_and_what_is_not_isolated(day):
     found = json.loads(report.as_json(list(day.values())))
     assert found["isolation"] == ISOLATION and "not a sandbox" in ISOLATION
     first = next(entry for entry in found["notebooks"] if entry["name"] == "memorised.ipynb")
-    assert first["points"] == 4 and first["tasks"][0]["checks"][1]["worth"] == 1
+    assert first["points"] == 2 and first["tasks"][0]["checks"][1]["worth"] == 1
 
 
 def test_the_command_marks_a_folder_and_writes_reports(tmp_path):

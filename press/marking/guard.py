@@ -30,6 +30,7 @@ class Guard:
             self._keep(holder)
         self.own = {key: dict(vars(owner)) for key, owner in self._instances()}
         self.callbacks = {name: list(found) for name, found in shell.events.callbacks.items()}
+        shell.InteractiveTB.set_mode("Plain")                            # quick, also for a thousand frames
         _limit(memory_mb, file_mb)
 
     def _instances(self):

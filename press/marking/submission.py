@@ -98,7 +98,7 @@ def _notebook(text: str, name: str) -> dict[str, Any]:
         raise Refused(f"{name} is not a notebook ({reason}); save it again in Jupyter or Colab") from None
     major = found.get("nbformat") if isinstance(found, dict) else None
     if major == 3:
-        found = _from_three(found, name)
+        found = _from_three(text, name)
     elif major != 4:
         raise Refused(f"{name} is not a notebook of format 4 (it says {str(major)[:20]!r}); save it again in Jupyter or Colab")
     if not isinstance(found.get("cells"), list):
@@ -106,9 +106,9 @@ def _notebook(text: str, name: str) -> dict[str, Any]:
     return found
 
 
-def _from_three(found: dict[str, Any], name: str) -> dict[str, Any]:
+def _from_three(text: str, name: str) -> dict[str, Any]:
     try:
-        return nbformat.convert(nbformat.from_dict(found), 4)
+        return nbformat.reads(text, as_version=4)
     except Exception as error:                                   # nbformat raises many kinds for a broken file
         raise Refused(f"{name} is a notebook of format 3 that cannot be converted ({type(error).__name__}); "
                       "save it again in Jupyter") from None

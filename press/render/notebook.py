@@ -21,7 +21,7 @@ from press.book import Problem
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OPTIONS = {"label", "fig-cap", "fig-alt", "tbl-cap", "echo", "code-fold", "code-summary", "output", "include", "export",
-           "exports", "default_exp", "fig-column", "waive", "eval", "warning"}
+           "exports", "default_exp", "fig-column", "waive", "eval", "warning", "codealong"}
 LABEL = re.compile(r"(fig|tbl)-[A-Za-z0-9][\w-]*")
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
