@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from press.book import Book, BookError
+from press.render import lean
 
 DARK_ON = ':root[data-theme="dark"]'
 DARK_SYSTEM = ':root:not([data-theme="light"])'
 LIGHTEN = 0.45                       # of white in a categorical colour, so that it keeps 3:1 on the dark paper
-# What the book's formulas use: ASCII, Latin-1 signs, Greek, accents, arrows, operators, delimiters, mathematical alphabets.
+# What the formulas use: ASCII, Latin-1 signs, Greek, accents, arrows, operators, delimiters, mathematical alphabets.
 MATHS = [(0x20, 0x7E), (0xA0, 0xB7), (0xD7, 0xD7), (0xF7, 0xF7), (0x131, 0x131), (0x237, 0x237), (0x2C6, 0x2DC),
          (0x300, 0x30C), (0x338, 0x338), (0x391, 0x3F6), (0x2010, 0x2044), (0x2057, 0x2057), (0x2061, 0x2064),
          (0x20D6, 0x20D7), (0x2102, 0x2102), (0x210B, 0x2115), (0x2119, 0x211D), (0x2124, 0x2124), (0x212C, 0x2135),
@@ -82,7 +83,7 @@ def collect(book: Book, target: Path) -> list[str]:
 def style(theme: Path, root: Path, faces: list[Face]) -> str:
     """The whole style sheet: fonts, colours, the page's frame, then what stands in it."""
     parts = (_read(theme / "assets" / name) for name in ("frame.css", "book.css"))
-    return "\n".join([font_faces(root, faces), colours(theme), *parts])
+    return lean.style("\n".join([font_faces(root, faces), colours(theme), *parts]))
 
 
 def font_faces(root: Path, faces: list[Face] | None = None, folder: str = "fonts") -> str:
@@ -93,7 +94,7 @@ def font_faces(root: Path, faces: list[Face] | None = None, folder: str = "fonts
 
 def script(theme: Path) -> str:
     """All elements as one classic script, each in a scope of its own: module files do not load from file://."""
-    return "\n".join(f"{{\n{_read(path)}}}" for path in sorted((theme / "elements").glob("*.js")))
+    return "\n".join(f"{{\n{lean.script(_read(path))}}}" for path in sorted((theme / "elements").glob("*.js")))
 
 
 def colours(theme: Path) -> str:
@@ -201,8 +202,8 @@ def _variant(name: str, size: int) -> Any:
 
 @cache
 def _say_missing(root: Path) -> None:
-    print(f"The fonts are not in {root / 'node_modules'}: the pages use the system's fonts; run npm ci for the book's own.",
-          file=sys.stderr)
+    print(f"The fonts are not in {root / 'node_modules'}: the pages use the system's fonts; run npm ci for the book's "
+          "own.", file=sys.stderr)
 
 
 def _write(path: Path, text: str) -> None:
@@ -215,7 +216,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BookError(f"theme file {path} is not readable ({error.strerror}); restore it from the repository") from None
+        raise BookError(f"theme file {path} is not readable ({error.strerror}); restore it from the "
+                        "repository") from None
 
 
 def _json(path: Path) -> dict:

@@ -158,4 +158,4 @@ def test_a_listing_has_the_marks_of_the_embedded_engine():
     text = '<pre class="sourceCode python"><code class="sourceCode python"><span id="cb1-1"><a href="#cb1-1"></a>' \
            '<span class="cf">if</span> a <span class="op">&lt;</span> b:</span></code></pre>'
     assert mend.page(text, "a.html") == ('<pre class="sourceCode python"><code class="sourceCode python">'
-                                         '<span class="cf">if</span> a &lt; b:</code></pre>')
+                                         '<b>if</b> a &lt; b:</code></pre>')

@@ -16,15 +16,11 @@ from lxml import html as lxml_html
 
 from press.book import Book, Problem
 from press.files import write_if_changed
-from press.render import highlight
+from press.render import highlight, lean
 from press.render.pages import Page, Prepared, Prepared_book, digest, tools_key
 from press.render.references import References
 
-SECTION = re.compile(r'(<section id="([^"]+)"[^>]*>\s*<h[2-6])')
-NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'   # html needs none, and it weighs 14 kB on a long page
 PLACE = re.compile("\ue000(?P<kind>\\w+) (?P<what>\\w+) (?P<id>[^\ue001]*)\ue001")         # see filters/embedded.lua
-INLINE = re.compile(r'<math display="inline"><semantics>(?P<math>.*?)'
-                    r'<annotation encoding="application/x-tex">(?P<tex>.*?)</annotation></semantics></math>', re.S)
 TABLE = re.compile(r"<table\b.*?</table>", re.S)
 SOURCES = (".ipynb", ".qmd")
 
@@ -118,20 +114,13 @@ def resolve(page: Page, path: str) -> str:
 
 def _tidy(out: str, headings: list[dict[str, Any]], description: str, entries: str | None) -> Body:
     """Code listings marked up, tables that say what their header cells head, the bibliography in its place."""
-    text = highlight.listings(INLINE.sub(inline, out.replace(NAMESPACE, "")))
-    text = SECTION.sub(r'\1 id="\2-title"', text)           # Pagefind finds sections by their headings' ids
+    text = highlight.listings(lean.page(out))
     text = TABLE.sub(lambda match: accessible(match[0]), text)
     if entries is not None:
         text = re.sub(r'<div id="refs"[^>]*>\s*</div>', lambda _: entries, text)
     root = lxml_html.fromstring(f"<main>{text}</main>")
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     return Body(text, headings, description, ids, _sections(root, headings))
-
-
-def inline(found: re.Match[str]) -> str:
-    """An inline formula with its TeX as an attribute, where the copy script finds it: a fifth of its weight less."""
-    tex = found["tex"].replace('"', "&quot;")
-    return f'<math data-tex="{tex}">{found["math"]}</math>'
 
 
 def accessible(table: str) -> str:

@@ -79,11 +79,13 @@ def made_ids(made: list[Made]) -> dict[str, set[str]]:
 
 def _write(book: Book, made: list[Made], files: dict[str, Path]) -> list[str]:
     stage = site.Stage(book)
-    preload = assets.collect(book, stage.folder)
-    changed = [item.page.url for item in made if stage.text(item.page.url, page_html(book, made, item, preload))]
-    for name, source in files.items():
-        stage.copy(name, source)
-    stage.search(entries(made), changed)
+    with ThreadPoolExecutor(1) as pool:
+        search = pool.submit(stage.search, entries(made))         # Pagefind reads the texts while pages are written
+        preload = assets.collect(book, stage.folder)
+        changed = [item.page.url for item in made if stage.text(item.page.url, page_html(book, made, item, preload))]
+        for name, source in files.items():
+            stage.copy(name, source)
+        search.result()
     stage.publish()
     return changed
 
@@ -98,7 +100,7 @@ def write_api(book: Book, stage: site.Stage, made: list[Made]) -> None:
 
 def entries(made: list[Made]) -> list[list[dict[str, str]]]:
     """What search-index.js holds of each page."""
-    return [_entry(item) for item in made if item.page.kind in ("chapter", "index")]
+    return [_entry(item) for item in made if item.page.kind in ("chapter", "index") and item.body.sections]
 
 
 # ---- files beside the pages -----------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from html import escape, unescape
 from pathlib import Path
 
 from press.book import BookError
-from press.render import highlight, sheets
-from press.render.body import INLINE, NAMESPACE, SECTION, TABLE, accessible, inline
+from press.render import highlight, lean, sheets
+from press.render.body import TABLE, accessible
 
 LISTING = re.compile(r'<pre class="sourceCode (?P<kind>\w+)"[^>]*><code[^>]*>(?P<code>.*?)</code></pre>', re.S)
 EQUATION = re.compile(r'<span id="(?P<id>eq-[^"]+)">(?P<math><math display="block">.*?)<mspace width="2.0em"></mspace>'
@@ -57,12 +57,12 @@ def site(folder: Path, fonts: str, links: dict[str, str]) -> None:
 
 def page(text: str, name: str, links: dict[str, str] | None = None) -> str:
     """One page with its names, links, formulas, listings and tables mended. name: its address from the site's root."""
-    text = text.replace(NAMESPACE, "")
+    text = text.replace(lean.NAMESPACE, "")
     for pattern, replacement in MENDS:
         text = pattern.sub(replacement, text)
     text = EQUATION.sub(r'<span id="\g<id>" class="equation">\g<math></mrow>\g<note></annotation></semantics></math>'
                         r'<span class="equation-number">(\g<number>)</span>', text)
-    text = SECTION.sub(r'\1 id="\2-title"', LISTING.sub(_listing, INLINE.sub(inline, text)))
+    text = LISTING.sub(_listing, lean.INLINE.sub(lean.inline, text))
     root = "../" * name.count("/") or "./"
     kind = "index" if name == "index.html" else "page"
     text = text.replace("<html ", f'<html data-root="{root}" data-kind="{kind}" ', 1)

@@ -176,5 +176,5 @@ def _publish(book: Book, built: Path, ready: html.Checked) -> None:
     for name, source in files.items():
         stage.copy(name, source)
     html.write_api(book, stage, ready.made)
-    stage.search(html.entries(ready.made), [])
+    stage.search(html.entries(ready.made))
     stage.publish()

@@ -8,11 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from html import escape
 from pathlib import Path
 
 from press.book import Book, BookError
 from press.files import write_if_changed
 from press.render.pages import digest
+
+LEAF = '<!doctype html><html lang="{lang}"><title>{title}</title><main data-pagefind-body><h1>{title}</h1>{body}</main>'
 
 
 class Stage:
@@ -34,18 +38,20 @@ class Stage:
         self.names.add(name)
         _copy(source, self.folder / name)
 
-    def search(self, entries: list[list[dict[str, str]]], changed: list[str]) -> None:
-        """The index that Pagefind serves over http, and the plain list for file://; only where a page changed."""
+    def search(self, entries: list[list[dict[str, str]]]) -> None:
+        """The index that Pagefind serves over http, and the plain list for file://; only where a text changed."""
         flat = [entry for page in entries for entry in page]
         listed = json.dumps(flat, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
         self.text("search-index.js", f"globalThis.dlbookSearch = {listed};\n")
-        mark = self.folder.parent / "pagefind.key"
-        key = digest(*(json.dumps(page) for page in entries))
-        index = self.folder / "pagefind" / "pagefind.js"
-        if not index.is_file() or not mark.is_file() or mark.read_text() != key:
+        mark, index = self.book.build / "pagefind.key", self.folder / "pagefind"
+        key = digest(listed, LEAF)
+        if not (index / "pagefind.js").is_file() or not mark.is_file() or mark.read_text() != key:
             mark.unlink(missing_ok=True)
-            self._drop_stale()
-            _pagefind(self.folder)
+            shutil.rmtree(index, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=self.book.build) as leaves:
+                for page in entries:
+                    write_if_changed(Path(leaves) / page[0]["url"].partition("#")[0], _leaf(self.book, page))
+                _pagefind(Path(leaves), index)
             mark.write_text(key)
         self.searched = True
 
@@ -87,9 +93,21 @@ def _remove_empty(folder: Path) -> None:
             path.rmdir()
 
 
-def _pagefind(folder: Path) -> None:
-    """Index the staged site. Raises BookError with Pagefind's own words where it fails."""
-    done = subprocess.run([sys.executable, "-m", "pagefind", "--site", str(folder), "--output-subdir", "pagefind",
+def _leaf(book: Book, sections: list[dict[str, str]]) -> str:
+    """A page for Pagefind alone: headings and words, a tenth of what a reader's page makes it read."""
+    body = "".join(_section(part) for part in sections)
+    return LEAF.format(lang=book.config.get("lang", "en-GB"), title=escape(sections[0]["title"]), body=body)
+
+
+def _section(part: dict[str, str]) -> str:
+    anchor = part["url"].partition("#")[2]
+    head = f'<h2 id="{escape(anchor)}">{escape(part["section"] or part["title"])}</h2>' if anchor else ""
+    return f"{head}<p>{escape(part['text'])}</p>"
+
+
+def _pagefind(source: Path, target: Path) -> None:
+    """Index the pages of a folder. Raises BookError with Pagefind's own words where it fails."""
+    done = subprocess.run([sys.executable, "-m", "pagefind", "--site", str(source), "--output-path", str(target),
                            "--quiet"], capture_output=True, text=True, check=False)
     if done.returncode:
         words = " ".join((done.stderr or done.stdout).split())[-300:]

@@ -40,7 +40,7 @@ const status = Object.assign(document.createElement("div"), { className: "visual
 status.setAttribute("role", "status");
 document.body.append(status);
 
-for (const code of document.querySelectorAll("main div.sourceCode, main .cell-code:not(:has(.sourceCode))")) {
+for (const code of document.querySelectorAll("main div.sourceCode, main .cell-code:not(.sourceCode, :has(.sourceCode))")) {
   offer(code, "Copy code", () => (code.querySelector("code") || code).textContent.trimEnd());
 }
 
