@@ -20,7 +20,7 @@ from pathlib import Path
 
 import genanki
 
-from press.quiz.export.entries import Entry, as_choice, asked, bullets, explained, line, one_line, spellings
+from press.quiz.export.entries import LINES, Entry, as_choice, asked, explained, line, one_line
 from press.quiz.export.job import Job, zipped
 from press.quiz.export.pictures import Picture, find
 from press.quiz.export.prose import Prose, clean
@@ -77,7 +77,8 @@ def _note(job: Job, entry: Entry, media: dict[str, bytes]) -> genanki.Note:
     job.report.became(entry, f"{model} card", remark)
     prose = job.of(entry)
     media.update((picture.name, picture.data) for picture in [*pictures, *job.pictures(entry)])
-    fields = [entry.id, prose.html(asked(entry.question)), given, answer, feedback, prose.html(explained(entry.question))]
+    shown, told = prose.html(asked(entry.question)), prose.html(explained(entry.question))
+    fields = [entry.id, shown, given, answer, feedback, told]
     return genanki.Note(MODELS[model], [_silent(field) for field in fields], guid=genanki.guid_for("dlbook", entry.id),
                         tags=["dlbook", *(re.sub(r"\s+", "::", tag) for tag in entry.tags)])
 
@@ -97,7 +98,7 @@ def _sides(job: Job, entry: Entry) -> Sides:
         case Choice() as question:
             return _choice(prose, question, "")
         case Text() as question if not one_line(question):
-            return _choice(prose, as_choice(question), "the answer has several lines: the wrong answers are its options")
+            return _choice(prose, as_choice(question), LINES)
         case Number() | Text() as question:
             return "open", "", "", _key(question), _slips(prose, question), []
         case Order() as question:

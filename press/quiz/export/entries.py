@@ -14,6 +14,7 @@ from press.quiz.source import Choice, Match, Number, Order, Question, Spot, Text
 Labels = dict[str, dict[str, str]]
 TAG = 50             # characters of a tag that Moodle keeps
 LATER = "does not belong here"
+LINES = "the answer has several lines: the wrong answers are its options"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,18 @@ from collections.abc import Iterable
 
 from lxml import etree
 
-from press.quiz.export.entries import Entry, allowed, as_choice, asked, explained, line, one_line, places, spellings
+from press.quiz.export.entries import (
+    LINES,
+    Entry,
+    allowed,
+    as_choice,
+    asked,
+    explained,
+    line,
+    one_line,
+    places,
+    spellings,
+)
 from press.quiz.export.job import Job, categories, element, slips
 from press.quiz.export.pictures import Picture, find
 from press.quiz.export.prose import Prose, clean
@@ -22,8 +33,8 @@ PENALTY = "0.3333333"
 BOX = (600, 400)                 # Moodle shrinks a larger picture, and its places would then lie elsewhere
 FRACTION = "{:.5f}"              # 33.33333 is in Moodle's list of grades, 33.3 is not
 PLATFORMS = {
-    "import": "Import into a course's question bank: Question bank, Import, Moodle XML format. A second import adds new "
-           "questions beside the old ones; delete the old category first.",
+    "import": "In a course's question bank: Import, Moodle XML format. A second import adds new questions beside the "
+              "old ones; delete the old category first.",
     "number": "Moodle reads 1e-3 and the units given; fractions, 3×10^-4 and a percentage for a share are the book's.",
     "text": "Moodle compares with the listed spellings; the book forgives quotes, hyphens and a final full stop too.",
     "order": "Questions without distractors need Moodle 4.4 or the plugin qtype_ordering; older ones skip them.",
@@ -74,8 +85,7 @@ def _parts(job: Job, entry: Entry) -> tuple[str, str, list[etree._Element]]:
         case Text() as question if one_line(question):
             return "shortanswer", "", _short(prose, question)
         case Text() as question:
-            return "multichoice", "the answer has several lines: the wrong answers are its options", \
-                _choice(prose, as_choice(question))
+            return "multichoice", LINES, _choice(prose, as_choice(question))
         case Order(distractors=[]) as question:
             return "ordering", "", _ordering(prose, question)
         case Order() as question:

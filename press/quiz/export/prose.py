@@ -1,7 +1,7 @@
 """The book's Markdown in the form that an export needs: HTML with TeX or with MathML, or plain text.
 
-All texts of a chapter go through Pandoc together, each parsed on its own, so that none can spoil its neighbours. What is
-not the book's Markdown (raw HTML, raw TeX, an attribute, a script's address) comes out as text or not at all.
+All texts of a chapter go through Pandoc together, each parsed on its own, so that none can spoil its neighbours.
+What is not the book's Markdown (raw HTML, raw TeX, an attribute, a script's address) comes out as text or not at all.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ class Prose:
     def _plain(self) -> dict[str, str]:
         mark = "cut" + hashlib.sha256("\0".join(self.texts).encode("utf-8", "replace")).hexdigest()
         cut = {"t": "Para", "c": [_str(mark)]}
-        out, _ = self._converted(["--to", "plain"], [part for blocks in self.blocks.values() for part in [*blocks, cut]])
+        parts = [part for blocks in self.blocks.values() for part in [*blocks, cut]]
+        out, _ = self._converted(["--to", "plain"], parts)
         return {text: " ".join(part.split()) for text, part in zip(self.blocks, out.split(mark), strict=False)}
 
     def _written(self, options: list[str], finish: Callable[[Node], Any]) -> dict[str, Any]:
@@ -165,7 +166,8 @@ class Prose:
         if re.match(r"(https?://|mailto:)", url):
             return [{"t": "Link", "c": [["", [], []], content, [url, ""]]}]
         path, _, anchor = url.partition("#")
-        target = os.path.normpath(os.path.join("chapters", self.chapter.id, "..", path)) if path else self.chapter.source
+        here = self.chapter.source
+        target = os.path.normpath(os.path.join(os.path.dirname(here), path)) if path else here
         known = path.endswith(".ipynb") or not path
         return self._anchored(content, f"{target.removesuffix('.ipynb')}.html#{anchor}") if known else content
 
@@ -199,13 +201,12 @@ def _work(work: dict[str, Node]) -> str:
 
 # ---- calling Pandoc --------------------------------------------------------------------------------------------------
 
-def _pandoc(args: list[str], text: str = "", folder: str | None = None, patience: float = PATIENCE) -> tuple[str,
-                                                                                                       list[str]]:
-    """Standard output and warnings. Raises TimeoutError where it takes too long or too much memory."""
+def _pandoc(args: list[str], text: str = "", folder: str | None = None, share: float = 1.0) -> tuple[str, list[str]]:
+    """Standard output and warnings. Raises TimeoutError where it takes more than a share of PATIENCE, or much memory."""
     command = [pandoc.executable(), "+RTS", "-A64m", "-M1500m", "-RTS", *args]
     try:
         done = subprocess.run(command, input=text.encode(), capture_output=True, cwd=folder, check=False,
-                              timeout=patience, env=os.environ | {"LC_ALL": "C.UTF-8"})
+                              timeout=PATIENCE * share, env=os.environ | {"LC_ALL": "C.UTF-8"})
     except subprocess.TimeoutExpired:
         raise TimeoutError from None
     if done.returncode:
@@ -235,12 +236,12 @@ def _parsed(texts: list[str], chapter: Chapter) -> list[list[Node]]:
 
 def _patiently(text: str) -> list[Node]:
     try:
-        return _parse([text], PATIENCE / 6)[0]
+        return _parse([text], 1 / 6)[0]
     except TimeoutError:
         return _verbatim(text)
 
 
-def _parse(texts: list[str], patience: float = PATIENCE) -> list[list[Node]]:
+def _parse(texts: list[str], share: float = 1.0) -> list[list[Node]]:
     """The blocks of each text, from one call; a div that no text can know of stands between two of them."""
     mark = "cut-" + hashlib.sha256("\0".join(texts).encode()).hexdigest()
     with tempfile.TemporaryDirectory() as folder:
@@ -249,7 +250,7 @@ def _parse(texts: list[str], patience: float = PATIENCE) -> list[list[Node]]:
         for i, text in enumerate(texts):
             (Path(folder) / str(i)).write_text(text + "\n", encoding="utf-8")
             names += [str(i), "cut"]
-        out, _ = _pandoc(["--from", READER, "--to", "json", "--file-scope", *names], "", folder, patience)
+        out, _ = _pandoc(["--from", READER, "--to", "json", "--file-scope", *names], "", folder, share)
     return list(_split(json.loads(out)["blocks"], mark)) if texts else []
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from press.quiz.export.entries import Entry, allowed, as_choice, asked, explained, line, one_line, spellings
+from press.quiz.export.entries import LINES, Entry, allowed, as_choice, asked, explained, line, one_line, spellings
 from press.quiz.export.job import Job, element, sections, slips, templates, zipped
 from press.quiz.export.pictures import Picture, find
 from press.quiz.export.prose import Prose, clean
@@ -26,9 +26,9 @@ XSI = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 PACKAGE = "http://www.imsglobal.org/xsd/imscp_v1p1"
 LOM = "http://www.imsglobal.org/xsd/imsmd_v1p2"
 PLATFORMS = {
-    "import": "Canvas: Settings, Import Course Content, QTI .zip file; a test becomes a quiz, templates become groups that "
-           "draw one variant. Blackboard (Original course view): Tests, Surveys and Pools, Pools, Import QTI 2.1; its "
-           "help says that it skips questions with response rules of their own: export with --plain for it.",
+    "import": "Canvas: Settings, Import Course Content, QTI .zip file; a test becomes a quiz, a template a group that "
+              "draws one variant. Blackboard (Original course view): Tests, Surveys and Pools, Pools, Import QTI 2.1; "
+              "its help says that it skips questions with response rules of their own: export with --plain for it.",
     "single": "Canvas: multiple choice, feedback kept. Blackboard: multiple choice.",
     "multiple": "Canvas: multiple answers, feedback kept. Blackboard: multiple answers.",
     "number": "Canvas: a blank that compares text, so give it the question type numerical and the tolerance by hand. "
@@ -95,7 +95,8 @@ def item(job: Job, entry: Entry) -> etree._Element:
 
 def _assembled(job: Job, entry: Entry, made: Item) -> etree._Element:
     told = _feedback(job, entry, made) if job.feedback else []
-    processing = _processing(made) if job.feedback else element("responseProcessing", template=TEMPLATES + made.template)
+    template = element("responseProcessing", template=TEMPLATES + made.template)
+    processing = _processing(made) if job.feedback else template
     return element("assessmentItem", made.declaration, *_outcomes(job.feedback), element("itemBody", *made.body),
                    processing, *told, identifier=entry.id, title=entry.id, adaptive="false", timeDependent="false",
                    toolName="dlbook")
@@ -120,7 +121,7 @@ def parts(job: Job, entry: Entry) -> Item:
             return _short(prose, question)
         case Text() as question:
             made = _choice(prose, as_choice(question))
-            made.remark = "the answer has several lines: the wrong answers are its options"
+            made.remark = LINES
             return made
         case Order() as question:
             return _order(prose, question)
@@ -191,12 +192,12 @@ def _order(prose: Prose, question: Order) -> Item:
     interaction = element("orderInteraction", *choices, responseIdentifier="RESPONSE", shuffle="true")
     if question.distractors:
         interaction.set("minChoices", "1")
-    share = f"{1 / len(question.items):.15g}"
     placed = [_condition(element("match", element("index", _response(), n=str(i)), _value("identifier", names[i - 1])),
-                         _score(element("sum", element("variable", identifier="SCORE"), _value("float", share))))
+                         _score(element("sum", element("variable", identifier="SCORE"), _value("float", "1"))))
               for i, _ in enumerate(question.items, 1)]
+    share = element("divide", element("variable", identifier="SCORE"), _value("float", str(len(question.items))))
     return Item("orderInteraction", _declared(names[:len(question.items)], "ordered", "identifier"),
-                [_block(prose, asked(question)), interaction], "match_correct", placed,
+                [_block(prose, asked(question)), interaction], "match_correct", [*placed, _score(share)],
                 remark="marked place by place" if question.distractors == [] else
                 "marked place by place; distractors may stay behind")
 
@@ -321,7 +322,8 @@ def _entry(prose: Prose, text: str) -> list[etree._Element]:
 
 def _in_space(tree: etree._Element, space: str) -> etree._Element:
     """The tree with its own elements in the namespace, those of MathML in theirs."""
-    made = etree.Element(_qualified(tree.tag, space), dict(tree.attrib), nsmap={None: space, "xsi": XSI[1:].split("}")[0]})
+    spaces = {None: space, "xsi": XSI[1:].split("}")[0]}
+    made = etree.Element(_qualified(tree.tag, space), dict(tree.attrib), nsmap=spaces)
     made.text = tree.text
     for child in tree:
         made.append(_respaced(child, space))
@@ -383,8 +385,9 @@ def manifested(job: Job, item_type: str, test_type: str, schema: str, version: s
     names = {picture.name for entry in job.entries for picture in shown(job, entry)}
     resources += [element("resource", element("file", href=f"media/{name}"), identifier=_media(name), type="webcontent",
                           href=f"media/{name}") for name in sorted(names)]
-    tree = element("manifest", element("metadata", element("schema", text=schema), element("schemaversion", text=version)),
-                   element("organizations"), element("resources", *resources), identifier="dlbook-quizzes")
+    known = element("metadata", element("schema", text=schema), element("schemaversion", text=version))
+    tree = element("manifest", known, element("organizations"), element("resources", *resources),
+                   identifier="dlbook-quizzes")
     return _in_space(tree, space)
 
 

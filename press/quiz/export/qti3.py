@@ -40,9 +40,28 @@ def manifest(job: Job) -> etree._Element:
 
 def renamed(tree: etree._Element) -> etree._Element:
     """The tree with QTI's own elements as `qti-…`, attributes with hyphens; HTML and MathML stay as they are."""
+    _flatten(tree)
     made = _renamed(tree)
     made.set(qti.XSI, f"{SPACE} {SCHEMA}")
     return made
+
+
+def _flatten(tree: etree._Element) -> None:
+    """Give each feedback an outcome of its own: players join containers in different ways, which Canvas asks for."""
+    old = f"{{{qti.SPACE}}}"
+    for rule in tree.iter(old + "setOutcomeValue"):
+        if rule.get("identifier") == "FEEDBACK":
+            value = next(rule.iter(old + "baseValue"))
+            rule.set("identifier", f"show_{value.text}")
+            rule[:] = [value]
+    told = list(tree.iter(old + "modalFeedback"))
+    for declared in tree.findall(f"{old}outcomeDeclaration[@identifier='FEEDBACK']"):
+        for feedback in told:
+            declared.addprevious(element(old + "outcomeDeclaration", identifier=f"show_{feedback.get('identifier')}",
+                                         cardinality="single", baseType="identifier"))
+        tree.remove(declared)
+    for feedback in told:
+        feedback.set("outcomeIdentifier", f"show_{feedback.get('identifier')}")
 
 
 def _renamed(node: etree._Element) -> etree._Element:

@@ -21,9 +21,9 @@ from press.quiz.source import Choice, Match, Number, Order, Spot, Text
 MEDIA = ""
 FORMULA = re.compile(r"[=+\-@\t\r'|%＝＋－＠]")
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", re.I)
-HEAD = ["id", "chapter", "section", "kind", "outcome", "syllabus", "difficulty", "conceptual", "variant", "prompt", "key",
-        "tolerance", "unit", "picture", "explanation"]
-PLATFORMS = {"import": "Opens in Excel, LibreOffice and Google Sheets; texts are Markdown, pictures are named and not inside."}
+HEAD = ["id", "chapter", "section", "kind", "outcome", "syllabus", "difficulty", "conceptual", "variant", "prompt",
+        "key", "tolerance", "unit", "picture", "explanation"]
+PLATFORMS = {"import": "Opens in Excel, LibreOffice and Google Sheets; texts are Markdown, pictures only named."}
 
 Answer = tuple[str, float, str]
 
