@@ -81,10 +81,9 @@ def ask(question: Question) -> str:
         figures = f", to {question.figures} significant figures" if question.figures else ""
         return f"Give a number{unit}{figures}."
     if isinstance(question, Order):
-        return "Put in order." + (" Some entries do not belong." if question.distractors else "")
+        return "Some entries do not belong." if question.distractors else ""
     return {"text": "Answer in a few words.", "shape": "Give the shape, in the form (2, 3).",
-            "output": "What does it print?", "match": "Match the pairs.",
-            "spot": "Mark the place on the picture."}.get(question.kind, "")
+            "output": "What does it print?", "spot": "Mark the place on the picture."}.get(question.kind, "")
 
 
 def explained(question: Question) -> str:

@@ -201,8 +201,8 @@ def _work(work: dict[str, Node]) -> str:
 
 # ---- calling Pandoc --------------------------------------------------------------------------------------------------
 
-def _pandoc(args: list[str], text: str = "", folder: str | None = None, share: float = 1.0) -> tuple[str, list[str]]:
-    """Standard output and warnings. Raises TimeoutError where it takes more than a share of PATIENCE, or much memory."""
+def _pandoc(args: list[str], text: str = "", folder: str | None = None, share: float = 1) -> tuple[str, list[str]]:
+    """Standard output and warnings. Raises TimeoutError where it takes more than this share of PATIENCE."""
     command = [pandoc.executable(), "+RTS", "-A64m", "-M1500m", "-RTS", *args]
     try:
         done = subprocess.run(command, input=text.encode(), capture_output=True, cwd=folder, check=False,
