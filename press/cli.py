@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from press import book as model
 from press.book import BookError, ProblemsFound
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, run and check the book.",
-                  pretty_exceptions_enable=False)
+                  pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 console = Console(width=None if sys.stdout.isatty() else 120)  # a table in a log keeps its columns
 
 
@@ -28,6 +29,18 @@ app.add_typer(quiz_app, name="quiz")
 data_app = typer.Typer(no_args_is_help=True, help="The data sets: where each came from, and if its bytes are right.")
 app.add_typer(data_app, name="data")
 DataSets = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Names of data sets; all if none.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"dlbook {version('dlbook')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(wanted: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                                 help="Print the version and exit.")] = False) -> None:
+    pass
 
 
 @app.command()
@@ -45,9 +58,12 @@ def execute(chapters: Chapters = None,
             jobs: Annotated[int | None, typer.Option(help="Chapters at a time, sharing the cores.")] = None,
             everything: Annotated[bool, typer.Option("--all", help="Run chapters that have not changed too.")] = False,
             shard: Annotated[str | None, typer.Option(metavar="I/N", help="Run the i-th of n parts.")] = None,
-            cell_timeout: Annotated[float | None, typer.Option(help="Seconds for one cell, 0: no limit.")] = None,
-            chapter_timeout: Annotated[float | None, typer.Option(help="Seconds for a chapter, 0: no limit.")] = None,
-            memory: Annotated[float | None, typer.Option(help="MB for a chapter's processes, 0: no limit.")] = None,
+            cell_timeout: Annotated[float | None, typer.Option(help="Seconds for one cell, 0: no limit.",
+                                                             show_default="900; full: 14400")] = None,
+            chapter_timeout: Annotated[float | None, typer.Option(help="Seconds for a chapter, 0: no limit.",
+                                                                show_default="1800; full: 43200")] = None,
+            memory: Annotated[float | None, typer.Option(help="MB for a chapter's processes, 0: no limit.",
+                                                       show_default="0")] = None,
             ) -> None:
     """Run the chapters whose stored outputs are no longer true; exit status 1 where one fails."""
     from press import execute as executing
@@ -61,11 +77,16 @@ def execute(chapters: Chapters = None,
 @app.command()
 def render(engine: Annotated[str, typer.Option(help="auto, quarto or pandoc")] = "auto",
            to: Annotated[str, typer.Option(help="html, pdf, epub; several with commas")] = "html",
-           jobs: Annotated[int | None, typer.Option(help="Pages at a time; all cores if not given.")] = None) -> None:
+           jobs: Annotated[int | None, typer.Option(min=1, help="Pages at a time; all cores if not given.")] = None,
+           ) -> None:
     """Render the stored outputs into `_book/`; only what changed is made anew."""
+    from press import lint
+    from press.files import alone
     from press.render import render as rendering
     book = model.load()
-    with console.status("Rendering …") as status:
+    if slips := lint.problems(book):
+        raise ProblemsFound(slips)
+    with alone(book), console.status("Rendering …") as status:
         report = rendering(book, engine, [name.strip() for name in to.split(",")], jobs,
                            lambda name: status.update(f"Rendering {name} …"))
     console.print(f"Rendered by {report.engine} in {report.seconds:.1f} s: {report.written} of {report.total} pages "
@@ -103,8 +124,8 @@ def mark(notebooks: Annotated[list[Path], typer.Argument(metavar="NOTEBOOK…", 
          html: Annotated[Path | None, typer.Option(help="Write a page with all feedback to this file.")] = None,
          csv: Annotated[Path | None, typer.Option(help="Write the class table to this file.")] = None,
          solutions: Annotated[bool, typer.Option("--solutions", help="Tell the model answers to written tasks.")] = False,
-         cell_timeout: Annotated[float, typer.Option(help="Seconds for one cell.")] = 30,
-         task_timeout: Annotated[float, typer.Option(help="Seconds for one task.")] = 120,
+         cell_timeout: Annotated[float, typer.Option(help="Seconds for one cell.")] = 60,
+         task_timeout: Annotated[float, typer.Option(help="Seconds for one task.")] = 180,
          memory: Annotated[float, typer.Option(help="MB for a task's processes.")] = 2048,
          jobs: Annotated[int, typer.Option(help="Tasks at a time.")] = max(1, (os.cpu_count() or 2) // 2)) -> None:
     """Mark readers' exercise notebooks, task by task; no sandbox: don't run notebooks that you don't trust."""
@@ -126,7 +147,10 @@ def mark(notebooks: Annotated[list[Path], typer.Argument(metavar="NOTEBOOK…", 
 def quiz_check() -> None:
     """Recompute every key and look for wording that harms a question."""
     from press import quiz
+    from press.build import left_out
     book = model.load()
+    for path in (path for path in book.unlisted() if path.startswith("quizzes/")):
+        console.print(left_out(path), markup=False, highlight=False, soft_wrap=True)
     if problems := quiz.check(book):
         raise ProblemsFound(problems)
     console.print(f"{sum(len(q.questions) for _, q in quiz.quizzes(book))} questions, no fault found.")
@@ -197,6 +221,15 @@ def data_verify(names: DataSets = None) -> None:
     passed = {data.SOUND} if names else {data.SOUND, data.ABSENT}
     if not {verdict for _, verdict in found} <= passed:
         raise typer.Exit(1)
+
+
+@data_app.callback()
+def _data_folder() -> None:
+    """Look for the data where every other command of this book looks."""
+    try:
+        os.environ.update(model.data_folder(model.find_root()))
+    except BookError:
+        return
 
 
 @contextmanager

@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import jsonschema
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell
 
+from press import book as model
 from press import downloads, exercises
-from tests.conftest import code, text, write_notebook
+from press.exercises.source import grading
+from tests.conftest import ROOT, code, text, write_notebook
 
 TASK = text("## Double it {#exr-one-double}\n\nWrite `double`.\n\n"
             "<details><summary>Hint</summary>\n\nAdd.\n\n</details>", "double-task")
@@ -111,6 +114,25 @@ def test_a_hidden_check_that_passes_before_the_task_is_solved_is_a_fault(chapter
     idle = code("### BEGIN HIDDEN TESTS\nassert True\n### END HIDDEN TESTS\n", "double-check2", **graded("double-check2", 1))
     found = exercises.check(chapter(TASK, SOLUTION, CHECK, idle), tmp_path)
     assert [(p.cell, p.message.split(" before")[0]) for p in found] == [("double-check2", "passes")]
+
+
+NBGRADER_3 = {                                          # nbgrader/nbgraderformat/v3.json, nbgrader 0.9.6 (BSD licence)
+    "type": "object", "required": ["schema_version", "grade", "locked", "solution"], "additionalProperties": False,
+    "properties": {
+        "schema_version": {"type": "integer", "minimum": 3, "maximum": 3}, "grade": {"type": "boolean"},
+        "locked": {"type": "boolean"}, "solution": {"type": "boolean"}, "task": {"type": "boolean"},
+        "grade_id": {"type": "string", "pattern": "^[a-zA-Z0-9_\\-]*$"}, "points": {"type": "number", "minimum": 0},
+        "checksum": {"type": "string", "minLength": 32, "maxLength": 32}, "cell_type": {"enum": ["raw", "code", "markdown"]}}}
+CHAPTERS = [pytest.param(chapter, id=chapter.id) for chapter in model.load(ROOT) if chapter.exercises.is_file()]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_sources_are_what_nbgrader_expects(chapter):
+    graded = [grading(cell) for cell in exercises.read(chapter.exercises).cells if grading(cell)]
+    for entry in graded:
+        jsonschema.validate(entry, NBGRADER_3)
+        assert ("points" in entry) == entry["grade"]
+    assert len({entry["grade_id"] for entry in graded}) == len(graded)
 
 
 # ---- downloads ---------------------------------------------------------------------------------------------------------

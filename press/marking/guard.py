@@ -78,8 +78,10 @@ class Guard:
                 getattr(self.shell, name).clear()
                 changed.append(f"IPython's {name}")
         for name, found in self.shell.events.callbacks.items():
-            if found != self.callbacks.get(name, []):
-                found[:] = self.callbacks.get(name, [])
+            kept = self.callbacks.get(name, [])
+            new = [call for call in found if call not in kept and not _is_of(call, "matplotlib")]
+            found[:] = kept
+            if new:
                 changed.append(f"IPython's event {name}")
         return changed
 
@@ -104,15 +106,21 @@ def _is_trait(owner, name):
 
 
 def _put_back(holder, kept):
-    """Names of a module or class whose function was replaced; they are as before afterwards."""
+    """Put replaced functions of a module or class back; their names, but for those that the library replaced itself."""
     names = [name for name, value in kept.items() if vars(holder).get(name, MISSING) is not value and name not in TURNING]
+    told = [name for name in names if holder is builtins or not _is_of(vars(holder).get(name), holder.__name__)]
     for name in names:
         try:
             setattr(holder, name, kept[name])
         except (AttributeError, TypeError):
             pass
     label = "" if holder is builtins else f"{holder.__name__}."
-    return [f"{label}{name}" for name in names]
+    return [f"{label}{name}" for name in told]
+
+
+def _is_of(function, library):
+    """Whether a function comes from a library, by what it says of itself."""
+    return str(getattr(function, "__module__", "")).partition(".")[0] == library.partition(".")[0]
 
 
 def _limit(memory_mb, file_mb):
