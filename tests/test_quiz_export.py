@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lxml import etree, html
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
@@ -702,7 +702,8 @@ def harmless(markup: str) -> bool:
                    for n in tree.iter())
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck),
+          phases=(Phase.reuse, Phase.generate))      # six packages an example: shrinking one takes minutes
 @given(st.lists(st.tuples(hostile, hostile), min_size=6, max_size=6))
 def test_hostile_texts_come_out_as_text_in_well_formed_files(shelf, tmp_path, pairs):
     asked = [q for i, (a, b) in enumerate(pairs) for q in evil(i, a, b)]
