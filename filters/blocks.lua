@@ -174,6 +174,7 @@ local kinds = {
   {'exercises', function(div) return compiled(div, 'exercises', 'exercises/' .. (chapter or '') .. '.ipynb') end},
   {'quiz-question', function(div) div.classes:insert('question') return div end},
   {'quiz-answer', function(div) return fold(div, 'Answer and feedback') end},
+  {'quiz-fragments', function() if not html() then return {} end end},
   {'exercise-fold', function(div) return fold(div, div.attributes.title or 'Solution') end},
   {'explorable', explorable},
   {'cell', cell},

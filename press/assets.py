@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from press import modules
 from press.book import Book, BookError
 from press.render import lean
 
@@ -76,6 +77,9 @@ def collect(book: Book, target: Path) -> list[str]:
         _font(face, book, assets / "fonts" / face.name)
     _write(assets / "book.css", style(theme, book.root, faces))
     _write(assets / "book.js", script(theme))
+    _write(assets / "quiz.css", lean.style(_read(theme / "assets" / "quiz.css")))
+    _write(assets / "quiz.js", lean.script(modules.join(theme / "quiz", "quiz")))
+    _write(assets / "desk.js", lean.script(modules.join(theme / "quiz", "progress", "exam")))
     shutil.copyfile(theme / "assets" / "icon.svg", assets / "icon.svg")
     return [f"assets/fonts/{face.name}" for face in faces if face.preload]
 

@@ -50,8 +50,11 @@ class Taught:
 
 
 def courses(book: Book) -> list[Course]:
-    """The courses of `syllabus.yml`. Raises BookError where a line names no course."""
-    raw = yaml.safe_load((book.root / "syllabus.yml").read_text(encoding="utf-8"))
+    """The courses of `syllabus.yml`, none where it names none. Raises BookError where a line names no course."""
+    path = book.root / "syllabus.yml"
+    raw = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not raw.get("courses"):
+        return []
     lines = [Line(line["id"], line["text"], tuple(line["covers"])) for line in raw["lines"]]
     if strange := [line.id for line in lines if line.id[0] not in raw["courses"]]:
         raise BookError(f"syllabus.yml: line {strange[0]} belongs to none of the courses {', '.join(raw['courses'])}")
@@ -118,6 +121,28 @@ class Paths:
         found = (label for label in self.labels.values()
                  if label["kind"] == kind and label["url"].startswith(f"{chapter.url}#"))
         return min(found, key=lambda label: _number(label["text"]))
+
+
+def pages(book: Book, labels: dict[str, dict[str, str]]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """Each course's page and the one that lists them: id, title, template and what it shows."""
+    if not courses(book):
+        return
+    every = Paths(book, labels)
+    rows = [{"letter": course.letter, "title": course.title, "covered": every.covered(course),
+             "lines": len(course.lines)} for course in every.courses]
+    yield "courses/index", "Courses", "courses.html", {"courses": rows}
+    for course in every.courses:
+        zipped = f"downloads/course-{course.letter}.zip" if every.chapters(course) else ""
+        yield f"courses/{course.letter}", course.title, "course.html", {
+            "course": course, "covered": every.covered(course), "lines": every.rows(course), "archive": zipped}
+
+
+def archives(book: Book) -> None:
+    """Write the notebooks of each course into `_build/archives/course-<letter>.zip`."""
+    for course in courses(book):
+        wanted = {name for line in course.lines for name in line.covers}
+        if chapters := [chapter for chapter in book if chapter.id in wanted]:
+            archive(chapters, book.build / "downloads", book.build / "archives" / f"course-{course.letter}.zip")
 
 
 def _number(text: str) -> list[int | str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
@@ -10,7 +11,29 @@ from press.book import Book
 from press.courses import courses
 from press.front import Front
 from press.quiz import quizzes
-from press.quiz.blueprint import FORMS, Blueprint, Drawn, draw
+from press.quiz.blueprint import FORMS, Blueprint, Drawn, blueprints, draw
+
+Template = tuple[str, str, str, dict[str, Any]]  # a page's id, title, template and what it shows
+
+
+def pages(book: Book) -> Iterator[Template]:
+    """The page of the reader's progress, and one for each blueprint; none where the book asks nothing."""
+    if not any(chapter.quiz.is_file() for chapter in book):
+        return
+    every = list(blueprints(book))
+    yield "progress", "My progress", "progress.html", {
+        "exams": [{"name": name, "title": blueprint.title} for name, blueprint in every]}
+    for name, blueprint in every:
+        yield f"exams/{name}", blueprint.title, "exam.html", {"name": name, "exam": blueprint,
+                                                              "drawn": draw(book, blueprint)}
+
+
+def scripts(book: Book, titles: dict[str, str]) -> dict[str, str]:
+    """Site path → script, of what these pages read. titles: chapter id → its title."""
+    if not any(chapter.quiz.is_file() for chapter in book):
+        return {}
+    exams = {f"exams/{name}.js": exam_script(book, blueprint) for name, blueprint in blueprints(book)}
+    return {"quiz-index.js": index_script(book, titles), **exams}
 
 
 def index_script(book: Book, titles: dict[str, str]) -> str:

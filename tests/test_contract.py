@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_output
 
 from press import book as model
 from press.book import BookError, ProblemsFound
+from press.quiz import page as quiz_page
 from press.render import html as embedded
 from press.render import render
 from press.render.highlight import marked
@@ -306,16 +307,38 @@ def test_bibliography_links_dois(site):
     assert entry.xpath('.//a[@href="https://doi.org/10.1037/h0042519"]')
 
 
-def test_quiz_shows_questions_with_folded_answers(first):
+def test_quiz_shows_questions_with_folded_answers(site, first):
     question = by_id(first, "q-first-salt")
     assert question.xpath(".//*[local-name()='math']")
     fold = question.xpath(".//details")[0]
-    assert "That adds one too many." in words(fold) and fold.get("open") is None
+    name, _, place = fold.xpath(".//iframe/@src")[0].partition("#")
+    answer = by_id(parsed(site / "chapters/one" / name), place)
+    assert "That adds one too many." in words(answer) and fold.get("open") is None
 
 
-def test_quiz_resolves_its_references(first):
-    texts = [words(a) for a in by_id(first, "q-first-salt").xpath(".//a")]
-    assert "Equation 1.1" in texts and "Theorem 1.1" in texts and "Section 1.1" in texts
+def test_quiz_resolves_its_references(site, first):
+    answer = by_id(parsed(site / "chapters/one/first.answers.html"), "a-first-salt")
+    links = {words(a): a.get("href") for part in (by_id(first, "q-first-salt"), answer) for a in part.xpath(".//a")}
+    assert links.keys() >= {"Equation 1.1", "Theorem 1.1", "Section 1.1"}
+    assert links["Theorem 1.1"] == "first.html#thm-first-salt"
+
+
+def test_no_key_of_the_quiz_is_readable_in_the_page(site, first):
+    source = (site / "chapters/one/first.html").read_text(encoding="utf-8")
+    data = (site / "chapters/one/first.quiz.js").read_text(encoding="utf-8")
+    for key in ("That adds one too many.", "One is missing.", "right: true", "quiz-fragment"):
+        assert key not in source and key not in data
+    assert first.xpath("//dl-quiz[@src='first.quiz.js']//*[@id='q-first-count']")
+
+
+def test_the_quiz_brings_its_data_beside_the_page(site):
+    packed = re.search(r'dlbookQuiz\("([^"]+)"\)', (site / "chapters/one/first.quiz.js").read_text("utf-8"))[1]
+    made = quiz_page.unpack(packed)
+    assert [question["id"] for question in made["questions"]] == ["first-salt", "first-count"]
+    first, *_ = made["questions"][0]["variants"]
+    assert "<math" in first["prompt"] and 'href="#eq-first-norm"' in first["prompt"]
+    assert [option["right"] for option in first["options"]] == [True, False, False]
+    assert "Section" in made["questions"][0]["section"] and "fragment" not in json.dumps(made)
 
 
 def test_exercises_show_tasks_with_folded_hints_and_solutions(first):

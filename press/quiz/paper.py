@@ -11,9 +11,10 @@ import typst
 
 from press.book import Book, BookError
 from press.quiz import compute, printed
-from press.quiz.blueprint import Blueprint, Drawn, draw
+from press.quiz.blueprint import Blueprint, Drawn, blueprints, draw
 from press.quiz.source import Choice, Match, Number, Order, Question
 from press.render import pandoc
+from press.render.pages import digest
 
 ROOM = {"number": 22, "text": 16, "shape": 12, "output": 22}  # millimetres for the answer
 REFERENCE = re.compile(r"@((?:sec|fig|tbl|eq|thm|lem|def|exm|exr)-[\w-]+)")
@@ -45,6 +46,12 @@ def write(book: Book, name: str, blueprint: Blueprint, form: int, folder: Path) 
             for key in (False, True)]
 
 
+def every(book: Book) -> None:
+    """Write form A of each blueprint and its key into `_build/exams`, as far as they changed."""
+    for name, blueprint in blueprints(book):
+        write(book, name, blueprint, 0, book.build / "exams")
+
+
 def _pdf(book: Book, blueprint: Blueprint, form: int, drawn: list[Drawn], key: bool, target: Path) -> Path:
     points = sum(item.section.points for item in drawn)
     head = {"title": blueprint.title, "form": FORM[form], "minutes": blueprint.minutes, "points": points, "key": key}
@@ -52,8 +59,12 @@ def _pdf(book: Book, blueprint: Blueprint, form: int, drawn: list[Drawn], key: b
     source = book.build / "typst" / f"exam-{target.stem}.typ"
     source.parent.mkdir(parents=True, exist_ok=True)
     body = _typst(book, _markdown(blueprint, drawn, key))
-    source.write_text(f'#import "/theme/print/exam.typ": exam, question\n#show: exam.with({values})\n\n{body}', "utf-8")
+    style = (book.root / "theme/print/exam.typ").read_text(encoding="utf-8")
+    text = f'#import "/theme/print/exam.typ": exam, question\n#show: exam.with({values})\n\n{body}// {digest(style)}\n'
+    if target.is_file() and source.is_file() and source.read_text(encoding="utf-8") == text:
+        return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(text, encoding="utf-8")
     try:
         target.write_bytes(typst.compile(source, root=book.root, ignore_system_fonts=True))
     except typst.TypstError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import string
 from collections.abc import Iterable
 
 from press.book import Book
 from press.files import write_if_changed
-from press.quiz import compute
+from press.front import Front
+from press.quiz import compute, page
 from press.quiz.source import Choice, Match, Option, Order, Question, Quiz, Region, Spot, Text, quizzes
 
 ASK = {"single": "Choose one.", "multiple": "Choose all that apply.", "number": "Give a number",
@@ -90,6 +92,9 @@ def answer(question: Question) -> str:
 
 
 def compile_quizzes(book: Book) -> None:
-    """Write `_build/quizzes/<chapter>.md` for each quiz, only where it differs."""
+    """Write `_build/quizzes/<chapter>.md` for each quiz, and what its element reads as `.json`, where they differ."""
     for chapter, quiz in quizzes(book):
-        write_if_changed(book.build / "quizzes" / f"{chapter.id}.md", markdown(quiz))
+        made, texts = page.skeleton(quiz, {outcome.id: outcome.text for outcome in Front.of(chapter).outcomes})
+        target = book.build / "quizzes" / chapter.id
+        write_if_changed(target.with_name(f"{target.name}.md"), markdown(quiz) + "\n" + page.fragments(texts))
+        write_if_changed(target.with_name(f"{target.name}.json"), json.dumps(made, ensure_ascii=False))

@@ -16,6 +16,7 @@ from lxml import html as lxml_html
 
 from press.book import Book, Problem
 from press.files import write_if_changed
+from press.quiz.page import Taken, take
 from press.render import highlight, lean
 from press.render.pages import Page, Prepared, Prepared_book, digest, tools_key
 from press.render.references import References
@@ -27,13 +28,18 @@ SOURCES = (".ipynb", ".qmd")
 
 @dataclass
 class Body:
-    """A page's html: headings {id, level, number, html, text}, sections for the search {id, section, text}, its ids."""
+    """A page's html: headings {id, level, number, html, text}, sections for the search {id, section, text}, its ids.
+
+    quiz: what the self-marking element reads; answers: the quiz's answers as html, for readers without scripts.
+    """
 
     html: str
     headings: list[dict[str, Any]]
     description: str
     ids: list[str]
     sections: list[dict[str, str]]
+    quiz: dict[str, Any] | None = None
+    answers: str = ""
 
 
 def make(book: Book, item: Prepared, every: Prepared_book, references: References) -> tuple[Body, bool]:
@@ -48,7 +54,8 @@ def make(book: Book, item: Prepared, every: Prepared_book, references: Reference
             return Body(**stored), False
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    body = _tidy(filled(item.document, uses, escape), _headings(item, uses), _description(item, uses), entries)
+    taken = without_answers(book, item.page, filled(item.document, uses, escape))
+    body = _tidy(taken, _headings(item, uses), _description(item, uses), entries)
     write_if_changed(store, json.dumps({"key": key} | vars(body), ensure_ascii=False))
     return body, True
 
@@ -112,15 +119,22 @@ def resolve(page: Page, path: str) -> str:
 # ---- tidying --------------------------------------------------------------------------------------------------------
 
 
-def _tidy(out: str, headings: list[dict[str, Any]], description: str, entries: str | None) -> Body:
-    """Code listings marked up, tables that say what their header cells head, the bibliography in its place."""
-    text = highlight.listings(lean.page(out))
+def without_answers(book: Book, page: Page, html: str) -> Taken:
+    """The page's html without the answers to its quiz, and those; the whole html where it has none."""
+    made = book.build / "quizzes" / f"{page.id}.json"
+    known = json.loads(made.read_text(encoding="utf-8")) if page.chapter and made.is_file() else None
+    return take(highlight.listings(lean.page(html)), known, posixpath.basename(page.url))
+
+
+def _tidy(taken: Taken, headings: list[dict[str, Any]], description: str, entries: str | None) -> Body:
+    """Tables that say what their header cells head, the bibliography in its place."""
+    text = taken.html
     text = TABLE.sub(lambda match: accessible(match[0]), text)
     if entries is not None:
         text = re.sub(r'<div id="refs"[^>]*>\s*</div>', lambda _: entries, text)
     root = lxml_html.fromstring(f"<main>{text}</main>")
     ids = [element.get("id") for element in root.iter() if element.get("id")]
-    return Body(text, headings, description, ids, _sections(root, headings))
+    return Body(text, headings, description, ids, _sections(root, headings), taken.data, taken.answers)
 
 
 def accessible(table: str) -> str:

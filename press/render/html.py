@@ -15,14 +15,18 @@ from urllib.parse import unquote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
-from press import api, assets
+from press import api, assets, courses, desk
 from press.book import Book, ProblemsFound
+from press.quiz import paper
+from press.quiz.page import script as quiz_script
 from press.render import Progress, Report, facts, pages, references, site
 from press.render import body as bodies
 from press.render.body import Body, relative
 from press.render.pages import Page, Prepared
 
 EXTRAS = "Reference"
+DESK = "For you"                                          # the reader's own pages
+LISTED = {"api/index", "progress", "courses/index"}       # of the press's own pages, those that the sidebar names
 DOCUMENTS = {"book.pdf": "The book as PDF", "book.epub": "The book as EPUB"}
 
 
@@ -63,7 +67,8 @@ def check(book: Book, jobs: int | None = None, progress: Progress | None = None)
     with ThreadPoolExecutor(jobs) as pool:
         done = list(pool.map(lambda item: bodies.make(book, item, prepared, cited), prepared.pages))
     made = [Made(item.page, item.title, body) for item, (body, _) in zip(prepared.pages, done, strict=True)]
-    made += [*_api_pages(book), _lost()]
+    paper.every(book)
+    made += [*_desk_pages(book, prepared.labels), *_api_pages(book), _lost()]
     files = shared_files(book, prepared.pages)
     problems = bodies.check_links(prepared.pages, made_ids(made), set(files))
     if problems:
@@ -83,6 +88,7 @@ def _write(book: Book, made: list[Made], files: dict[str, Path]) -> list[str]:
         search = pool.submit(stage.search, entries(made))         # Pagefind reads the texts while pages are written
         preload = assets.collect(book, stage.folder)
         changed = [item.page.url for item in made if stage.text(item.page.url, page_html(book, made, item, preload))]
+        _write_beside(book, stage, made)
         for name, source in files.items():
             stage.copy(name, source)
         search.result()
@@ -90,12 +96,26 @@ def _write(book: Book, made: list[Made], files: dict[str, Path]) -> list[str]:
     return changed
 
 
-def write_api(book: Book, stage: site.Stage, made: list[Made]) -> None:
-    """The package's pages and the style they need, for a site whose other pages another engine made."""
+def write_own(book: Book, stage: site.Stage, made: list[Made]) -> None:
+    """The pages that the press itself makes and the style they need, for a site whose others another engine made."""
     preload = assets.collect(book, stage.folder)
     for item in made:
-        if item.page.kind == "api":
+        if item.page.kind in ("api", "desk"):
             stage.text(item.page.url, page_html(book, made, item, preload))
+    _write_beside(book, stage, made)
+
+
+def _write_beside(book: Book, stage: site.Stage, made: list[Made]) -> None:
+    """The data and the answers of each quiz, beside its page; what the reader's own pages read."""
+    for item in made:
+        if item.body.quiz:
+            stage.text(item.page.url.replace(".html", ".quiz.js"), quiz_script(item.body.quiz))
+            answers = _page(book, item) | {"answers": item.body.answers}
+            html = _template(book.root / "theme" / "templates", "answers.html").render(book=book, page=answers)
+            stage.text(item.page.url.replace(".html", ".answers.html"), html)
+    titles = {item.page.id: item.title for item in made if item.page.kind == "chapter"}
+    for name, text in desk.scripts(book, titles).items():
+        stage.text(name, text)
 
 
 def entries(made: list[Made]) -> list[list[dict[str, str]]]:
@@ -114,9 +134,15 @@ def shared_files(book: Book, prepared: list[Prepared]) -> dict[str, Path]:
             source = facts.download_source(book, chapter, suffix)
             if source.is_file():
                 found[f"downloads/{chapter.id}{suffix}.ipynb"] = source
+    found |= made_files(book, "archives", "downloads", "*.zip") | made_files(book, "exams", "exams", "*.pdf")
     for item in prepared:
         found |= dict(_linked(book, item, found))
     return found | {name: book.output / name for name in DOCUMENTS if (book.output / name).is_file()}
+
+
+def made_files(book: Book, folder: str, place: str, pattern: str) -> dict[str, Path]:
+    """Site path → what the press made of a kind under `_build/`."""
+    return {f"{place}/{path.name}": path for path in sorted((book.build / folder).glob(pattern))}
 
 
 def _linked(book: Book, item: Prepared, known: dict[str, Path]) -> Iterator[tuple[str, Path]]:
@@ -148,6 +174,17 @@ def _api_page(name: str, title: str, text: str, names: list[str]) -> Made:
     return Made(page, title, Body(text, headings, "", re.findall(r'\bid="([^"]+)"', text), []))
 
 
+def _desk_pages(book: Book, labels: dict[str, dict[str, str]]) -> list[Made]:
+    """The reader's own pages: progress, exams, courses; none of those where the book has no quiz or no syllabus."""
+    return [_desk_page(name, title, _template(book.root / "theme" / "templates", template).render(**values))
+            for name, title, template, values in [*desk.pages(book), *courses.pages(book, labels)]]
+
+
+def _desk_page(name: str, title: str, text: str) -> Made:
+    page = Page("desk", name, "", DESK, Path(), f"{name}.html", name)
+    return Made(page, title, Body(text, [], "", re.findall(r'\bid="([^"]+)"', text), []))
+
+
 def _lost() -> Made:
     """What a server shows for an address that is no page."""
     text = ("<h1>There is no such page</h1>\n<p>The address may be mistyped, or the page has moved. The chapters are "
@@ -158,17 +195,17 @@ def _lost() -> Made:
 
 def page_html(book: Book, made: list[Made], item: Made, preload: list[str]) -> str:
     """One whole page, from the theme's template."""
-    listed = [other for other in made if other.page.kind != "404" and
-              (other.page.kind != "api" or other.page.id == "api/index")]
-    at = listed.index(item) if item in listed else None
-    near = {"prev": _near(item, listed, at, -1), "next": _near(item, listed, at, 1)}
-    template = _template(book.root / "theme" / "templates")
+    listed = [other for other in made if other.page.kind not in ("404", "api", "desk") or other.page.id in LISTED]
+    read = [other for other in listed if other.page.kind != "desk"]
+    at = read.index(item) if item in read else None
+    near = {"prev": _near(item, read, at, -1), "next": _near(item, read, at, 1)}
+    template = _template(book.root / "theme" / "templates", "page.html")
     return template.render(book=_book(book, listed, item), page=_page(book, item) | near, preload=preload)
 
 
-def _template(folder: Path) -> Template:
-    """The page template, compiled once; a changed file is compiled anew."""
-    return _environment(folder).get_template("page.html")
+def _template(folder: Path, name: str) -> Template:
+    """A template, compiled once; a changed file is compiled anew."""
+    return _environment(folder).get_template(name)
 
 
 @cache
@@ -185,7 +222,7 @@ def _near(item: Made, listed: list[Made], at: int | None, step: int) -> dict[str
 
 
 def _book(book: Book, listed: list[Made], here: Made) -> dict[str, Any]:
-    parts: dict[str, list[Made]] = {part.title: [] for part in book.parts} | {EXTRAS: []}
+    parts: dict[str, list[Made]] = {part.title: [] for part in book.parts} | {DESK: [], EXTRAS: []}
     for item in listed:
         if item.page.kind != "index":
             parts[item.page.part or EXTRAS].append(item)
@@ -204,7 +241,7 @@ def _nav_entry(here: Made, item: Made) -> dict[str, Any]:
 
 def _page(book: Book, item: Made) -> dict[str, Any]:
     page = item.page
-    links = facts.repository_links(book, page.name) if page.kind not in ("api", "404") else dict.fromkeys(
+    links = facts.repository_links(book, page.name) if page.kind not in ("api", "404", "desk") else dict.fromkeys(
         ("source_url", "edit_url", "report_url", "colab_url"))
     return {"kind": page.kind, "id": page.id, "number": page.number, "title": item.title, "part": page.part,
             "url": page.url, "root": "../" * page.url.count("/"), "lang": book.config.get("lang", "en-GB"),

@@ -113,7 +113,9 @@ def digest(*parts: bytes | str) -> str:
 @cache
 def _tools_key() -> str:
     """A hash of the press's own rendering code: when it changes, everything is made anew."""
-    return digest(*(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
+    press = Path(__file__).parents[1]
+    files = (path for name in ("render", "quiz", "exercises") for path in sorted((press / name).glob("*.py")))
+    return digest(*(path.read_bytes() for path in files))
 
 
 def tools_key(book: Book) -> str:

@@ -17,6 +17,7 @@ from press import assets
 from press.book import Book, BookError
 from press.exercises import FIGURE_MIME
 from press.files import write_if_changed
+from press.quiz.page import take
 from press.render import Progress, Report, html, mend, pages, site
 from press.render import notebook as nb
 
@@ -43,6 +44,7 @@ def render(book: Book, jobs: int | None = None, progress: Progress | None = None
         _stage(book, project)
         _run(project)
         mend.site(project / "_book", assets.font_faces(book.root, folder=FONTS), links)
+        _take_answers(project / "_book", ready.made)
         write_if_changed(stamp, key)
     _publish(book, project / "_book", ready)
     return Report("quarto", [item.page.url for item in ready.prepared] if changed else [], ready.fresh, len(ready.made))
@@ -164,6 +166,15 @@ def _comes_later(warning: str) -> bool:
     return bool(lost) and lost[1].startswith(LATER)
 
 
+def _take_answers(site: Path, made: list[html.Made]) -> None:
+    """Each quiz's answers out of its page: its data and answers are those of the embedded engine's page."""
+    for item in made:
+        if item.body.quiz:
+            path = site / item.page.url
+            taken = take(path.read_text(encoding="utf-8"), {"chapter": item.page.id}, path.name)
+            path.write_text(taken.html, encoding="utf-8")
+
+
 # ---- publishing -----------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +186,6 @@ def _publish(book: Book, built: Path, ready: html.Checked) -> None:
     files |= {path.relative_to(built).as_posix(): path for path in built.rglob("*") if path.is_file()}
     for name, source in files.items():
         stage.copy(name, source)
-    html.write_api(book, stage, ready.made)
+    html.write_own(book, stage, ready.made)
     stage.search(html.entries(ready.made))
     stage.publish()

@@ -18,7 +18,7 @@ OPEN = "})();"
 @pytest.fixture(scope="module")
 def browsing(browser) -> Iterator[object]:
     """Pages that hold the book's script and nothing else."""
-    script = modules.join(ROOT / "theme" / "quiz")
+    script = modules.join(ROOT / "theme" / "quiz", "quiz")
     shown = script[:script.rindex(OPEN)] + "Object.assign(globalThis, { store, merge, nextBox, due });" + OPEN
     made = browser.new_context()
     made.route("**", lambda route: route.fulfill(content_type="text/html", body=f"<script>{shown}</script>"))

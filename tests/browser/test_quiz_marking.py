@@ -49,7 +49,7 @@ def cases(rng: random.Random) -> list[tuple[object, object, object]]:
 def marker(browser):
     """A page that holds the marking module alone."""
     tab = browser.new_page()
-    joined = modules.join(ROOT / "theme" / "quiz")
+    joined = modules.join(ROOT / "theme" / "quiz", "quiz")
     tab.set_content("<p>marking</p>")
     tab.add_script_tag(content=joined.replace("})();", "globalThis.mark = mark; globalThis.figures = figures;})();"))
     yield tab
