@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+from collections.abc import Iterator
 
 import nbformat
 import pytest
@@ -10,6 +12,7 @@ from nbformat import NotebookNode
 
 from press import book as model
 from press import codealong
+from press.exercises.source import uses
 from press.kernel import Failure, Kernel, Limits
 from press.marking.bench import environment
 from tests.conftest import ROOT, code, text
@@ -131,26 +134,41 @@ def test_every_chapter_that_is_not_of_the_workshop_has_a_code_along():
 
 @pytest.mark.parametrize("chapter", MAIN)
 def test_the_first_blank_fails_its_check_and_the_original_passes(chapter, tmp_path):
-    """Everything before the first blanked cell, the blank and its check; then the original and its check."""
-    assert asyncio.run(first_blank(chapter, tmp_path)) == ["fails", "passes"]
+    first = codealong.marked(read(chapter))[0].id
+    assert asyncio.run(verdicts(chapter, first, tmp_path)) == ["fails", "passes"]
 
 
-async def first_blank(chapter, folder) -> list[str]:
+async def verdicts(chapter, name: str, folder) -> list[str]:
+    """Whether the check behind a marked cell passes with the cell blank, and with the original, in one kernel."""
     notebook = read(chapter)
-    first = next(i for i, cell in enumerate(notebook.cells) if codealong.is_marked(cell))
-    check = codealong.check_of(notebook.cells[first], notebook.cells[first + 1:])
-    between = notebook.cells[first + 1:notebook.cells.index(check)]
-    original = notebook.cells[first]
-    blank = code(codealong.skeleton(original.source), "blank")
-    async with Kernel(notebook, folder, environment(ROOT, 2), Limits(60, 180, 4096)) as kernel:
-        for cell in notebook.cells[:first]:
-            await run(kernel, cell)
-        return [await verdict(kernel, [cell, *between, check]) for cell in (blank, original)]
+    at = next(i for i, cell in enumerate(notebook.cells) if cell.id == name)
+    original, later = notebook.cells[at], notebook.cells[at + 1:]
+    check = codealong.check_of(original, later)
+    cells = needed([cell for cell in notebook.cells[:notebook.cells.index(check)] if cell.cell_type == "code"], check)
+    where = next(i for i, cell in enumerate(cells) if cell.id == name)
+    blank = code(codealong.skeleton(original.source), name)
+    async with Kernel(notebook, folder, environment(ROOT, 2), Limits(120, 300, 4096)) as kernel:
+        for cell in cells[:where]:
+            await kernel.run(cell, 0)
+        return [await verdict(kernel, [cell, *cells[where + 1:], check]) for cell in (blank, original)]
 
 
-async def run(kernel: Kernel, cell: NotebookNode) -> None:
-    if cell.cell_type == "code":
-        await kernel.run(cell, 0)
+def needed(cells: list[NotebookNode], check: NotebookNode) -> list[NotebookNode]:
+    """The cells before a check that define what it uses, and what these use, in order."""
+    wanted, found = uses([check.source]), []
+    for cell in reversed(cells):
+        if wanted & set(defined(cell.source)):
+            found.insert(0, cell)
+            wanted = wanted - set(defined(cell.source)) | uses([cell.source])
+    return found
+
+
+def defined(source: str) -> Iterator[str]:
+    """Names that a cell's own lines define, those that it imports with them."""
+    yield from codealong._defined(source)
+    for node in ast.parse(codealong.without_magics(source)).body:
+        for alias in getattr(node, "names", []) if isinstance(node, ast.Import | ast.ImportFrom) else []:
+            yield (alias.asname or alias.name).partition(".")[0]
 
 
 async def verdict(kernel: Kernel, cells: list[NotebookNode]) -> str:
@@ -158,7 +176,7 @@ async def verdict(kernel: Kernel, cells: list[NotebookNode]) -> str:
     told = "passes"
     for cell in cells:
         try:
-            await run(kernel, cell)
+            await kernel.run(cell, 0)
             told = "passes"
         except Failure:
             told = "fails"

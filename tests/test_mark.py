@@ -267,6 +267,14 @@ HOSTILE = {
 }
 
 
+WAYS_ROUND = {                                                            # a wrong answer that a changed tool lets pass
+    "builtin": "half = 99\nimport builtins\nbuiltins.abs = lambda x: 0",
+    "shadow": "half = 99\nabs = lambda x: 0",
+    "transformer": "half = 99\nimport ast\nclass Drop(ast.NodeTransformer):\n"
+                   "    def visit_Assert(self, node): return ast.Pass()\nget_ipython().ast_transformers.append(Drop())",
+    "kernel": "half = 99\nkernel = get_ipython().kernel\nwas = kernel.do_execute\n"
+              "async def do(code, *a, **k): return await was(code.replace('assert', 'None,'), *a, **k)\nkernel.do_execute = do",
+    "event": "half = 99\nget_ipython().events.register('pre_run_cell', lambda info: globals().update(half=1.5708))"}
 BESIDE = ("deaf", "prints", "dies", "shell")                              # those that have the other task solved
 
 
@@ -299,6 +307,17 @@ def test_harm_gets_no_points(night, name):
 @pytest.mark.parametrize("name", BESIDE)
 def test_harm_costs_one_task_only(night, name):
     assert task(night[0][name], "halve").points == 2
+
+
+@pytest.fixture(scope="module")
+def ways(tmp_path_factory) -> dict[str, marking.NotebookMark]:
+    return marked(tmp_path_factory.mktemp("ways"), **{name: solved("halve", halve_solution=cell) for name, cell in WAYS_ROUND.items()})
+
+
+@pytest.mark.parametrize("name", WAYS_ROUND)
+def test_a_changed_tool_lets_no_wrong_answer_pass(ways, name):
+    assert task(ways[name], "halve").points == 0
+    assert "another meaning" in said(ways[name], "halve") or "no check could be trusted" in said(ways[name], "halve")
 
 
 def test_nothing_is_left_running(night):
