@@ -19,8 +19,8 @@ from pathlib import Path
 import pypandoc
 import yaml
 
-from press import exercises, quiz
-from press.book import Book, Chapter, Problem
+from press import exercises, notebooks, quiz
+from press.book import Book, Chapter, Problem, ProblemsFound
 from press.exercises import FIGURE_MIME
 from press.files import write_if_changed
 from press.front import Front, read_notebook
@@ -28,6 +28,9 @@ from press.front import Front, read_notebook
 BUDGET_SECONDS = 60
 LONG_BUDGET = {"vision/unet", "generative/diffusion", "language/transformer", "language/fine-tuning"}  # 120 s
 BUDGET_MEMORY_MB = 4096
+IMAGE_BYTES = 500_000
+RANDOM_ID = re.compile(r"(?=[a-f]*\d)[0-9a-f]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LABEL = re.compile(r"\{#((?:sec|fig|tbl|eq|thm|lem|def|exm|exr|cor|prp)-[\w-]+)")
 HAND_WAVING = re.compile(r"\b(it can be shown|one can show|it is easy to see|clearly,|obviously|trivially)\b", re.I)
 
 
@@ -39,11 +42,14 @@ class Cell:
     kind: str
     source: str
     outputs: list
+    file: str = ""
 
     @cached_property
     def options(self) -> dict:
-        lines = re.match(r"(?:#\|[^\n]*\n?)*", self.source)[0]
-        return yaml.safe_load(re.sub(r"^#\| ?", "", lines, flags=re.M)) or {}
+        try:
+            return notebooks.options(self.source)
+        except ValueError as error:
+            raise ProblemsFound([Problem(self.file, str(error), self.id)]) from None
 
     def figures(self) -> Iterator[dict]:
         for output in self.outputs:
@@ -57,7 +63,7 @@ class Subject:
     def __init__(self, book: Book, chapter: Chapter):
         self.book, self.chapter = book, chapter
         self.notebook = read_notebook(chapter)
-        self.cells = [Cell(c.get("id", "?"), c["cell_type"], "".join(c["source"]), c.get("outputs", []))
+        self.cells = [Cell(c.get("id", "?"), c["cell_type"], "".join(c["source"]), c.get("outputs", []), chapter.source)
                       for c in self.notebook["cells"]]
         self.prose = "\n\n".join(c.source for c in self.cells if c.kind == "markdown")
 
@@ -138,7 +144,7 @@ def _strays(subject: Subject) -> Iterator[str]:
     own = _defined(subject.module)
     for other in sorted((subject.book.root / "dlbook").glob("**/[!_]*.py")):
         if other != subject.module and (shared := sorted(own & _defined(other))):
-            yield f"{', '.join(shared)} stands in {other.name} too; import it"
+            yield f"{', '.join(shared)} stands in {other.name} too; import it or rename it"
     later = _later_modules(subject) - {"viz"}  # the workshop serves every chapter
     used = set(re.findall(r"(?:from|import) dlbook\.(\w+)", subject.module.read_text(encoding="utf-8")))
     yield from (f"imports dlbook.{name}, which a later chapter exports" for name in sorted(used & later))
@@ -275,16 +281,45 @@ def budget(subject: Subject) -> Iterator[str]:
         yield f"{subject.record['memory_mb']:.0f} MB of memory; at most {BUDGET_MEMORY_MB}"
 
 
+def form(subject: Subject) -> Iterator[str]:
+    """Fixed readable cell ids, labels with the chapter's name, images that a page can carry."""
+    if drawn := [cell.id for cell in subject.cells if RANDOM_ID.fullmatch(cell.id)]:
+        yield f"the cells {', '.join(drawn)} have random ids; give each a readable one, such as loss-figure"
+    yield from (f"the label {label} lacks the chapter's name; write {label.partition('-')[0]}-{subject.chapter.slug}-…"
+                for label in _labels(subject) if not label.partition("-")[2].startswith(subject.chapter.slug))
+    for cell in subject.cells:
+        if (size := max(map(_image_size, cell.outputs), default=0)) > IMAGE_BYTES:
+            yield f"{cell.id}: its picture weighs {size / 1e6:.1f} MB; at most {IMAGE_BYTES / 1e6:g}: draw fewer points"
+
+
+def _labels(subject: Subject) -> list[str]:
+    given = [str(cell.options["label"]) for cell in subject.code if "label" in cell.options]
+    return given + LABEL.findall(re.sub(r"^```.*?^```", "", subject.prose, flags=re.M | re.S))
+
+
+def _image_size(output: dict) -> int:
+    """Bytes of an output's pictures, as the notebook stores them."""
+    return sum(len("".join(value)) for mime, value in output.get("data", {}).items() if mime.startswith("image/"))
+
+
 Row = Callable[[Subject], Iterator[str]]
 ROWS: dict[str, Row] = {"outcomes": outcomes, "derivations": derivations, "code": code, "figures": figures,
-                        "exercises": tasks, "quiz": questions, "sources": sources, "budget": budget}
+                        "exercises": tasks, "quiz": questions, "sources": sources, "budget": budget, "form": form}
 OPTIONAL_IN_APPENDIX = {"exercises", "quiz"}
 
 
 def audit(book: Book, chapters: list[Chapter]) -> dict[str, dict[str, list[str] | None]]:
     """chapter id → row → what falls short (empty: nothing; None: the row is not asked of this chapter)."""
-    return {chapter.id: {name: None if _excused(chapter, name) else list(row(subject)) for name, row in ROWS.items()}
+    return {chapter.id: {name: None if _excused(chapter, name) else _found(row, subject) for name, row in ROWS.items()}
             for chapter in chapters for subject in [Subject(book, chapter)]}
+
+
+def _found(row: Row, subject: Subject) -> list[str]:
+    """What a row finds; where a source cannot be read, its problems."""
+    try:
+        return list(row(subject))
+    except ProblemsFound as error:
+        return [str(problem).removeprefix(f"{subject.chapter.source}, ") for problem in error.problems]
 
 
 def _excused(chapter: Chapter, row: str) -> bool:
@@ -294,5 +329,5 @@ def _excused(chapter: Chapter, row: str) -> bool:
 
 def problems(results: dict[str, dict[str, list[str] | None]]) -> list[Problem]:
     """The audit's findings as problems, in the book's order."""
-    return [Problem(f"chapters/{chapter}.ipynb", message, None if not row else f"row {row}")
+    return [Problem(f"chapters/{chapter}.ipynb", f"{row}: {message}")
             for chapter, rows in results.items() for row, found in rows.items() for message in found or []]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +13,10 @@ import yaml
 
 CONFIG = "_quarto.yml"
 APPENDIX = "Appendices"
+PART_KEYS = {"part", "chapters"}
+BOOK_KEYS = ("title", "subtitle", "author", "repo-url", "chapters", "appendices")  # those that the press reads
+SOURCES = {"chapters": "ipynb", "exercises": "ipynb", "quizzes": "yml"}
+BLUEPRINTS = "blueprints"                   # beside the chapters' quizzes, a folder that is no part of the book
 
 
 class BookError(Exception):
@@ -19,14 +25,18 @@ class BookError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """A fault in a source, with its place. Problems of one pass are collected and reported together."""
+    """A fault in a source, with its place. Problems of one pass are collected and reported together.
+
+    cell: the cell's id, or the name of another kind of place, which `what` tells, such as "question".
+    """
 
     file: str
     message: str
     cell: str | None = None
+    what: str = "cell"
 
     def __str__(self) -> str:
-        place = f"{self.file}, cell {self.cell}" if self.cell else self.file
+        place = f"{self.file}, {self.what} {self.cell}" if self.cell else self.file
         return f"{place}: {self.message}"
 
 
@@ -116,6 +126,12 @@ class Book:
         """Where the finished book goes; never committed."""
         return self.root / "_book"
 
+    def unlisted(self) -> list[str]:
+        """Files of chapters, quizzes and exercises of which `_quarto.yml` lists no chapter: the book leaves them out."""
+        there = ((folder, path) for folder, kind in SOURCES.items() for path in self.root.glob(f"{folder}/*/*.{kind}"))
+        return sorted(str(path.relative_to(self.root)) for folder, path in there if path.parent.name != BLUEPRINTS
+                      and str(path.relative_to(self.root / folder).with_suffix("")) not in self.chapters)
+
     def select(self, names: Iterable[str] = ()) -> list[Chapter]:
         """The named chapters in the book's order, all where no name is given.
 
@@ -130,6 +146,8 @@ class Book:
         found = [c for c in self if key in (c.id, c.slug) or Path(name).resolve() == c.notebook.resolve()]
         if len(found) == 1:
             return found[0]
+        if (self.root / "chapters" / f"{key}.ipynb").is_file():
+            raise BookError(f"chapters/{key}.ipynb is there, but {CONFIG} does not list it; add it to its part")
         known = ", ".join(self.chapters)
         raise BookError(f"chapter {name!r} is not one of this book's chapters; expected one of: {known}")
 
@@ -143,11 +161,18 @@ def find_root(start: Path | None = None) -> Path:
     raise BookError(f"no {CONFIG} in {start} or above it; run the command inside the book's folder")
 
 
+def data_folder(root: Path) -> dict[str, str]:
+    """What to add to the environment: DLBOOK_DATA, where it is not set and shared data lie beside the project."""
+    shared = root.parent / "shared" / "data"
+    return {} if os.environ.get("DLBOOK_DATA") or not shared.is_dir() else {"DLBOOK_DATA": str(shared)}
+
+
 def load(root: Path | None = None) -> Book:
     """Read the book model. Raises BookError where `_quarto.yml` is missing, broken or names a missing file."""
     root = find_root(root)
     config = _read(root / CONFIG)
     head = config["book"]
+    _check_keys(head)
     parts = tuple(_parts(root, head))
     missing = [c.source for part in parts for c in part.chapters if not c.notebook.is_file()]
     if missing:
@@ -165,6 +190,19 @@ def _read(path: Path) -> dict:
             or not isinstance(config["book"].get("chapters"), list):
         raise BookError(f"{path.name} has no book: chapters: list; expected a Quarto book project")
     return config
+
+
+def _check_keys(head: dict) -> None:
+    """Refuse a misspelt key, which would leave a part or the appendices out in silence. Quarto has more keys."""
+    for entry in (entry for entry in head["chapters"] if isinstance(entry, dict)):
+        if unknown := sorted(map(str, entry.keys() - PART_KEYS)):
+            name = entry.get("part", "a part")
+            raise BookError(f"{CONFIG}: {name} has the unknown key {unknown[0]!r}; expected part and chapters")
+        if "part" not in entry:
+            raise BookError(f"{CONFIG} has chapters without a part; write part: and its title above them")
+    for name in map(str, head.keys() - set(BOOK_KEYS)):
+        if near := difflib.get_close_matches(name, BOOK_KEYS, 1, 0.85):
+            raise BookError(f"{CONFIG}: book has the unknown key {name!r}; did you mean {near[0]}?")
 
 
 def _parts(root: Path, head: dict) -> Iterator[Part]:

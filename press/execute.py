@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from press import fingerprint, outputs
-from press.book import Book, BookError, Chapter
+from press.book import Book, BookError, Chapter, data_folder
 from press.kernel import CAPTURE, Failure, Kernel, Limits
 from press.progress import Lines, display
 
@@ -80,7 +80,7 @@ class Run:
         pools = {f"{name}_NUM_THREADS": threads for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")}
         path = os.pathsep.join(filter(None, [str(self.book.root), os.environ.get("PYTHONPATH")]))
         return {**pools, "DLBOOK_THREADS": threads, "DLBOOK_PROFILE": self.profile, "DLBOOK_DEVICE": self.device,
-                "PYTHONPATH": path, **_data_folder(self.book.root)}
+                "PYTHONPATH": path, **data_folder(self.book.root)}
 
 
 def execute(book: Book, chapters: Iterable[Chapter] | None = None, profile: str | None = None,
@@ -172,12 +172,6 @@ def _cpu() -> str:
         found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
         return found[1] if found else platform.machine()
     return platform.processor() or platform.machine() or "CPU"
-
-
-def _data_folder(root: Path) -> dict[str, str]:
-    """DLBOOK_DATA as given, else the shared folder beside the project where there is one."""
-    shared = root.parent / "shared" / "data"
-    return {} if os.environ.get("DLBOOK_DATA") or not shared.is_dir() else {"DLBOOK_DATA": str(shared)}
 
 
 # ---- shards

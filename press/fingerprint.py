@@ -19,7 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from press.book import BookError, Chapter
+from press import notebooks
+from press.book import BookError, Chapter, Problem, ProblemsFound
 
 PACKAGE = "dlbook"
 DATA = f"{PACKAGE}.data"
@@ -86,27 +87,20 @@ def fingerprint(root: Path, notebook: dict, profile: str, device: str) -> Finger
 
 def read(chapter: Chapter) -> dict:
     """The notebook as parsed JSON. Raises BookError with one sentence where it is none."""
-    try:
-        notebook = json.loads(chapter.notebook.read_text(encoding="utf-8"))
-        ids = [cell.get("id") for cell in notebook["cells"]]
-    except OSError as error:
-        raise BookError(f"{chapter.source} cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise BookError(f"{chapter.source} is not UTF-8 ({error}); save it as a notebook again") from None
-    except ValueError as error:
-        raise BookError(f"{chapter.source} is not valid JSON ({error}); mend it or restore its last version") from None
-    except (TypeError, KeyError, AttributeError):
-        raise BookError(f"{chapter.source} has no list of cells; expected a notebook of format 4.5") from None
-    _check_ids(chapter, ids)
+    notebook = notebooks.read(chapter.notebook, chapter.source)
+    if faults := id_faults(notebook):
+        raise ProblemsFound(Problem(chapter.source, fault) for fault in faults)
     return notebook
 
 
-def _check_ids(chapter: Chapter, ids: list[str | None]) -> None:
-    if None in ids:
-        raise BookError(f"{chapter.source} has cells without an id; expected format 4.5, with a fixed id for each cell")
-    twice = sorted({name for name in ids if ids.count(name) > 1})
-    if twice:
-        raise BookError(f"{chapter.source} uses the cell id {twice[0]!r} twice; give each cell its own id")
+def id_faults(notebook: dict) -> list[str]:
+    """What is wrong with the cells' ids, for a Problem of the file."""
+    ids = [cell.get("id") if isinstance(cell, dict) else None for cell in notebook["cells"]]
+    bare = [f"number {i}" for i, name in enumerate(ids, 1) if not name]
+    twice = {name: [str(i) for i, other in enumerate(ids, 1) if other == name] for name in ids if name}
+    return ([f"has cells without an id ({', '.join(bare)}); expected format 4.5, with a fixed id for each cell"]
+            if bare else []) + [f"uses the cell id {name!r} twice (cells number {' and '.join(places)}); "
+                                "give each cell its own id" for name, places in twice.items() if len(places) > 1]
 
 
 def record(notebook: dict) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from press.book import BookError, Chapter
+from press import notebooks
+from press.book import Chapter, Problem, ProblemsFound
+from press.plain import keys, sentences
 
 
 class Outcome(BaseModel):
@@ -29,30 +30,30 @@ class Front(BaseModel):
 
     @classmethod
     def of(cls, chapter: Chapter) -> Front:
-        """Read it. Raises BookError where the cell is missing or says something else."""
+        """Read it. Raises ProblemsFound where the cell is missing or says something else."""
         cells = read_notebook(chapter)["cells"]
-        if not cells or cells[0]["cell_type"] != "raw":
-            raise BookError(f"{chapter.source}: the first cell must be raw and hold the outcomes as YAML between ---")
-        return cls._parse(chapter, "".join(cells[0]["source"]).strip().strip("-"))
-
-    @classmethod
-    def _parse(cls, chapter: Chapter, text: str) -> Front:
+        text = "".join(cells[0].get("source", "")).strip() if cells else ""
+        if not cells or cells[0].get("cell_type") != "raw" or not text.startswith("---"):
+            raise _problem(chapter, "the first cell must be raw and hold the outcomes as YAML between ---", None)
         try:
-            return cls.model_validate(yaml.safe_load(text))
+            return cls.model_validate(yaml.safe_load(text.strip("-")))
         except yaml.YAMLError as error:
-            raise BookError(f"{chapter.source}, cell front: not readable as YAML ({error})") from None
+            raise _problem(chapter, f"not readable as YAML ({' '.join(str(error).split())})") from None
         except ValidationError as error:
-            item = error.errors()[0]
-            place = ".".join(map(str, item["loc"])) or "the whole"
-            raise BookError(f"{chapter.source}, cell front: {place}: {item['msg']}") from None
+            found = sentences(error.errors(), lambda place: keys(Outcome if len(place) > 1 else Front))
+            raise ProblemsFound(Problem(chapter.source, _in(place, said), "front") for place, said in found) from None
+
+
+def _problem(chapter: Chapter, message: str, cell: str | None = "front") -> ProblemsFound:
+    return ProblemsFound([Problem(chapter.source, message, cell)])
+
+
+def _in(place: list[str], message: str) -> str:
+    """The sentence, with the number of the outcome that it is about."""
+    inside = len(place) > 2 and place[1].isdigit()
+    return f"outcome {int(place[1]) + 1}: {message}" if inside else message
 
 
 def read_notebook(chapter: Chapter) -> dict[str, Any]:
-    """The notebook as plain JSON. Raises BookError where it is not one."""
-    try:
-        notebook = json.loads(chapter.notebook.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise BookError(f"{chapter.source} is not a notebook ({error}); restore it from version control") from None
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise BookError(f"{chapter.source} has no cells; expected a Jupyter notebook, format 4")
-    return notebook
+    """The notebook as plain JSON. Raises ProblemsFound where it is not one."""
+    return notebooks.read(chapter.notebook, chapter.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 from press import book as model
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ.update(model.data_folder(ROOT))
 FRONT = """---
 outcomes:
   - {id: derive, text: "Derive it.", lines: [X01]}

@@ -65,7 +65,7 @@ def test_code_that_stands_in_another_module_is_a_fault(small_book):
     book = small_book(code("#| default_exp: one", "exp"))
     for name in ("one", "two"):
         (book.root / f"dlbook/{name}.py").write_text('def f() -> None:\n    "Doc."\n')
-    assert row(book, "code") == ["f stands in two.py too; import it"]
+    assert row(book, "code") == ["f stands in two.py too; import it or rename it"]
 
 
 @pytest.mark.parametrize(("cell", "reason"), [
@@ -111,3 +111,38 @@ def test_time_and_memory_have_a_budget(small_book, seconds, memory, faults):
     subject = audit.Subject(book, book.chapters["part/one"])
     subject.record = {"profile": "quick", "device": "cpu", "seconds": seconds, "memory_mb": memory}
     assert len(list(audit.budget(subject))) == faults
+
+
+@pytest.mark.parametrize(("cells", "said"), [
+    ([text("x", "1f3a5b7c")], "the cells 1f3a5b7c have random ids; give each a readable one"),
+    ([text("x", "1f3a5b7c-0000-4000-8000-1f3a5b7c1f3a")], "have random ids"),
+    ([text("## A {#sec-loss}", "a")], "the label sec-loss lacks the chapter's name; write sec-one-…"),
+    ([code('#| label: fig-loss\n1', "a")], "the label fig-loss lacks the chapter's name"),
+])
+def test_ids_can_be_read_and_labels_carry_the_chapters_name(small_book, cells, said):
+    assert [said in fault for fault in row(small_book(*cells), "form")] == [True]
+
+
+def test_sound_ids_labels_and_pictures_have_no_fault(small_book):
+    cells = [text("## A {#sec-one-a}\n\n$$x$$ {#eq-one}", "deadbeef"), text("```\n{#sec-other}\n```", "a"), drawn()]
+    assert row(small_book(*cells), "form") == []
+
+
+def test_a_picture_too_heavy_for_a_page_is_a_fault(small_book):
+    cell = drawn()
+    cell.outputs[0].data["image/png"] = "x" * 2_000_000
+    assert row(small_book(cell), "form") == ["draw: its picture weighs 2.0 MB; at most 0.5: draw fewer points"]
+
+
+def test_an_option_that_does_not_read_is_a_finding_with_its_cell_and_ends_no_other_row(small_book):
+    book = small_book(code('#| fig-cap: The: "x"\n1', "bad"))
+    found = audit.audit(book, list(book))["part/one"]
+    assert found["figures"] == ['cell bad: its option line `#| fig-cap: The: "x"` does not read as YAML; put the text '
+                                'in quotes, as in `#| fig-cap: "The: \\"x"`']
+    assert "there is no quiz" in found["quiz"]
+
+
+def test_a_finding_is_told_with_its_row(small_book):
+    book = small_book()
+    told = list(map(str, audit.problems(audit.audit(book, list(book)))))
+    assert "chapters/part/one.ipynb: outcomes: no running time is stored; execute it" in told

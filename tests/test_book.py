@@ -101,10 +101,24 @@ def test_an_unknown_chapter_is_one_sentence_that_lists_the_known(book):
         book.select(["perceptrom"])
 
 
+def test_a_chapter_that_is_there_and_not_listed_is_told_as_that(small_book):
+    book = small_book()
+    for name in ("chapters/part/two.ipynb", "quizzes/part/two.yml", "quizzes/blueprints/recap.yml"):
+        (book.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (book.root / name).write_text("")
+    assert book.unlisted() == ["chapters/part/two.ipynb", "quizzes/part/two.yml"]
+    with pytest.raises(BookError, match="two.ipynb is there, but _quarto.yml does not list it; add it to its part"):
+        book.select(["part/two"])
+
+
 @pytest.mark.parametrize(("text", "reason"), [
     ("book: [", "not readable as YAML"), ("title: x", "no book: chapters: list"),
     ("book:\n  chapters:\n    - part: P\n      chapters: [intro.md]", "expected a path such as"),
     ("book:\n  chapters:\n    - part: P\n      chapters: [chapters/a/b.ipynb]", "which is not there"),
+    ("book:\n  chapters:\n    - part: P\n      chapter: [chapters/a/b.ipynb]",
+     "P has the unknown key 'chapter'; expected"),
+    ("book:\n  chapters:\n    - chapters: [chapters/a/b.ipynb]", "chapters without a part"),
+    ("book:\n  chapters: []\n  appendicies: [x]", "unknown key 'appendicies'; did you mean appendices?"),
 ])
 def test_a_broken_order_of_the_book_is_one_sentence(tmp_path, text, reason):
     (tmp_path / "_quarto.yml").write_text(text)

@@ -54,6 +54,10 @@ def test_a_sound_quiz_has_no_fault(small_book):
     (changed(NUMBER, lines=["Z99"]), "line 'Z99'"),
     (changed(NUMBER, prompt="Which is not a cat?"), "negation"),
     (changed(SINGLE, prompt="Why is the first option right?"), "position"),
+    (changed(SINGLE, prompt="Why all of the above?"), "“all of the above” stands for other options"),
+    (changed(NUMBER, outcome="buidl"), "outcome 'buidl' is not an outcome of the chapter; did you mean build?"),
+    (changed(NUMBER, compute="0.1 + 0.06", answer=0.18, tolerance=0.001),
+     "compute gives 0.16, the key says 0.18 (± 0.001)"),
     (changed(NUMBER, wrong=[{"answer": 6.001, "feedback": "a"}, {"answer": 1, "feedback": "b"}]), "accepted as right"),
 ])
 def test_a_fault_is_named_with_its_question(small_book, question, reason):
@@ -66,8 +70,17 @@ def test_a_fault_is_named_with_its_question(small_book, question, reason):
     ({"options": [o | {"right": False} for o in SINGLE["options"]]}, "0 options are right"),
     ({"options": [{"text": "x", "right": True}, *SINGLE["options"][1:]]}, "feedback"),
     ({"options": [SINGLE["options"][0], *[SINGLE["options"][1]] * 2]}, "read the same"),
-    ({"kind": "essay"}, "essay"),
-    ({"hint": "no such field"}, "hint"),
+    ({"kind": "essay"}, "kind is 'essay'; expected one of"),
+    ({"kind": "singel"}, "kind is 'singel'; did you mean single?"),
+    ({"hint": "no such field"}, "unknown key 'hint'; expected one of compute, conceptual"),
+    ({"difficulty": 5}, "difficulty is 5; expected 1, 2 or 3"),
+    ({"prompt": ["x"]}, "prompt is ['x']; expected text"),
+    ({"prompt": ""}, "prompt is empty"),
+    ({"conceptual": "perhaps"}, "conceptual is 'perhaps'; expected true or false"),
+    ({"section": "one"}, "section is 'one'; expected the label of a section, sec-…"),
+    ({"options": SINGLE["options"][:2]}, "options has 2 entries; expected at least 3"),
+    ({"options": [*SINGLE["options"][:2], {"txt": "x", "feedback": "y"}]},
+     "options 3: unknown key 'txt'; did you mean text?"),
 ])
 def test_a_malformed_question_is_refused_with_file_question_and_reason(small_book, change, reason):
     book = small_book()
@@ -77,8 +90,49 @@ def test_a_malformed_question_is_refused_with_file_question_and_reason(small_boo
     assert reason in str(error.value)
 
 
+def test_a_misspelt_key_is_told_once_though_the_right_one_is_missing_too(small_book):
+    book = small_book()
+    written(book, {"dificulty" if key == "difficulty" else key: value for key, value in SINGLE.items()})
+    assert list(map(str, quiz.check(book))) == ["quizzes/part/one.yml, question one-single: unknown key 'dificulty'; "
+                                                "did you mean difficulty?"]
+
+
+def test_an_answer_of_the_wrong_type_is_told_once(small_book):
+    book = small_book()
+    written(book, changed(NUMBER, answer="six"))
+    assert list(map(str, quiz.check(book))) == ["quizzes/part/one.yml, question one-number: answer is 'six'; "
+                                                "expected a number"]
+
+
+ENDLESS = "sum(1 for _ in iter(int, 1))"
+
+
+@pytest.mark.parametrize(("question", "said"), [
+    (changed(NUMBER, compute=ENDLESS), "question one-number: its code runs longer than 0.3 s; let it compute less"),
+    (changed(OUTPUT, code="while True:\n    try:\n        while True: pass\n    except Exception: pass"),
+     "question one-output: its code runs longer"),
+    (changed(NUMBER, variants={"draw": f"x = {ENDLESS}"}), "question one-number: the code of its variants runs longer"),
+])
+def test_code_that_never_ends_is_stopped_and_named(small_book, monkeypatch, question, said):
+    monkeypatch.setattr("press.quiz.compute.SECONDS", 0.3)
+    assert said in faults(small_book(), question)
+
+
 def test_an_id_used_twice_is_refused(small_book):
-    assert "unique in the book" in faults(small_book(), SINGLE, SINGLE)
+    assert "question one-single: the id is used twice in this quiz" in faults(small_book(), SINGLE, SINGLE)
+
+
+def test_a_fault_of_the_whole_quiz_names_its_file(small_book):
+    written(book := small_book(), SINGLE)
+    path = book.chapters["part/one"].quiz
+    path.write_text(path.read_text().replace("part/one", "part/two"))
+    assert list(map(str, quiz.check(book))) == \
+        ["quizzes/part/one.yml: chapter is 'part/two'; the file's place asks for 'part/one'"]
+
+
+def test_a_chapter_without_its_promise_is_told_once_by_its_own_name(small_book):
+    written(book := small_book(front="---\noutcome: 1\n---"), SINGLE)
+    assert str(quiz.check(book)[0]).startswith("chapters/part/one.ipynb, cell front: unknown key 'outcome'")
 
 
 def test_a_quiz_whose_longest_option_is_always_right_is_refused(small_book):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
-from press.book import Book, BookError, Chapter, Problem
+from press.book import Book, Chapter, Problem, ProblemsFound
 from press.front import Front
+from press.notebooks import near
 from press.quiz import compute, marking
 from press.quiz.source import Choice, Number, Question, Quiz, Spot, Text, bare, load
 
 POSITION = re.compile(r"\b(first|second|third|last|previous|next|upper|lower) (option|answer|choice|statement)s?\b"
-                      r"|\b(all|none|both|neither) of (the )?(above|below|these)\b|\b(the )?option [A-D]\b", re.I)
+                      r"|\b(the )?option [A-D]\b", re.I)
+CATCH_ALL = re.compile(r"\b(all|none|both|neither) of (the )?(above|below|these)\b", re.I)
 NEGATION = re.compile(r"\b(not|never|except|incorrect|false)\b|n['’]t\b", re.I)
 LONGEST_SHARE = 0.7  # with single choices of 3-5 options, chance gives 0.2-0.33
 
@@ -28,9 +31,9 @@ def check_chapter(book: Book, chapter: Chapter) -> list[Problem]:
     file = str(chapter.quiz.relative_to(book.root))
     try:
         faults = list(_faults(book, chapter, load(chapter.quiz)))
-    except BookError as error:
-        return [Problem(file, str(error))]
-    return [Problem(file, message, f"question {name}") for name, message in faults]
+    except ProblemsFound as error:
+        return error.problems
+    return [Problem(file, message, name, "question") for name, message in faults]
 
 
 def _ids(book: Book, but: Chapter) -> dict[str, str]:
@@ -40,40 +43,48 @@ def _ids(book: Book, but: Chapter) -> dict[str, str]:
     return {name: chapter.id for chapter, names in pairs for name in names}
 
 
-def _faults(book: Book, chapter: Chapter, quiz: Quiz) -> Iterator[tuple[str, str]]:
+def _faults(book: Book, chapter: Chapter, quiz: Quiz) -> Iterator[tuple[str | None, str]]:
+    """(question, or None for the whole quiz; what is wrong)."""
     if quiz.chapter != chapter.id:
-        yield "chapter", f"the file says {quiz.chapter!r} and lies at {chapter.id!r}"
+        yield None, f"chapter is {quiz.chapter!r}; the file's place asks for {chapter.id!r}"
     front = Front.of(chapter)
     source = chapter.notebook.read_text(encoding="utf-8")
     lines = {line["id"] for line in yaml.safe_load((book.root / "syllabus.yml").read_text("utf-8"))["lines"]}
     taken = _ids(book, chapter)
     for question in quiz.questions:
         if question.id in taken:
-            yield question.id, f"the id is used in {taken[question.id]} too; ids are unique in the book"
+            where = "twice in this quiz" if taken[question.id] == chapter.id else f"in {taken[question.id]} too"
+            yield question.id, f"the id is used {where}; ids are unique in the book"
         taken[question.id] = chapter.id
         for message in _question_faults(question, front, source, lines):
             yield question.id, message
     share = _longest_share(quiz)
     if share > LONGEST_SHARE:
-        yield "all", f"the longest option is the right one in {share:.0%} of the choices; shorten some"
+        yield None, f"the longest option is the right one in {share:.0%} of the choices; shorten some"
 
 
 def _question_faults(question: Question, front: Front, source: str, lines: set[str]) -> Iterator[str]:
-    if question.outcome not in {outcome.id for outcome in front.outcomes}:
-        yield f"outcome {question.outcome!r} is not an outcome of the chapter"
-    if f"{{#{question.section}" not in source:
-        yield f"section {question.section!r} is not a section of the chapter"
+    known = [outcome.id for outcome in front.outcomes]
+    if question.outcome not in known:
+        yield f"outcome {question.outcome!r} is not an outcome of the chapter; {near(question.outcome, known)}"
+    sections = re.findall(r"\{#(sec-[\w-]+)", source)
+    if question.section not in sections:
+        yield f"section {question.section!r} is not a section of the chapter; {near(question.section, sections)}"
     yield from (f"line {line!r} is not in syllabus.yml" for line in question.lines if line not in lines)
     if isinstance(question, Spot) and question.figure.startswith("fig-") and question.figure not in source:
         yield f"figure {question.figure!r} is not a figure of the chapter"
     yield from (f"“{found.group()}” names a position; options may be shuffled"
                 for text in question.texts() if (found := POSITION.search(text)))
+    yield from (f"“{found.group()}” stands for other options; write an option of its own"
+                for text in question.texts() if (found := CATCH_ALL.search(text)))
     if found := NEGATION.search(bare(question.prompt)):
         yield f"the prompt has a negation (“{found.group()}”); ask for what is the case"
     try:
         found = compute.instances(question)
         yield from dict.fromkeys(fault for instance in found for fault in _key_faults(instance))
         yield from _variant_faults(found)
+    except compute.TooLong as error:
+        yield f"the code of its variants {error}"
     except Exception as error:  # a template's own code may raise anything; it is reported, not fatal
         yield f"its variants cannot be made: {error}"
 
@@ -85,12 +96,14 @@ def _variant_faults(found: list[Question]) -> Iterator[str]:
 
 def _key_faults(question: Question) -> Iterator[str]:
     try:
-        if question.compute and not _computed_agrees(question):
-            yield f"compute gives {compute.evaluate(question.compute)!r}, the key says {question.key()}"
+        if question.compute and not _agrees(question, value := compute.evaluate(question.compute)):
+            yield f"compute gives {_rounded(value)}, the key says {', '.join(question.key())}"
         if isinstance(question, Text) and question.code:
             printed = compute.run(question.code)
             if not marking.text_right(question, printed):
                 yield f"the code prints {printed!r}, the key says {question.answer!r}"
+    except compute.TooLong as error:
+        yield f"its code {error}"
     except Exception as error:  # a question's own code may raise anything; it is reported, not fatal
         yield f"its code stops with {type(error).__name__}: {error}"
     yield from (f"{wrong.answer!r} is listed as wrong and accepted as right"
@@ -105,8 +118,12 @@ def _spot_faults(question: Spot) -> Iterator[str]:
             yield f"the middle of region {region.label!r} belongs to another region; move them apart"
 
 
-def _computed_agrees(question: Question) -> bool:
-    value = compute.evaluate(question.compute)
+def _rounded(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
+def _agrees(question: Question, value: Any) -> bool:
+    """Whether a computed value is the question's key."""
     if isinstance(question, Number):
         return marking.accepts(question, value)
     if isinstance(question, Text):

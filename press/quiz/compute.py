@@ -12,21 +12,57 @@ import io
 import math
 import random
 import re
+import signal
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
+from press.plain import keys, sentences
 from press.quiz.source import Question
 
 LIBRARIES = {"np": "numpy", "torch": "torch", "itertools": "itertools", "statistics": "statistics", "dlbook": "dlbook"}
 HOLE = re.compile(r"<<(?P<expression>.+?)(?::(?P<format>[^:<>\[\]]*))?>>", re.S)
+SECONDS = 30.0  # for one expression or one piece of code, its imports apart
 TEMPLATED = {"id", "kind", "outcome", "lines", "difficulty", "conceptual", "section", "variants"}  # as written
+
+
+class TooLong(Exception):
+    """A question's code did not end within SECONDS."""
+
+
+class _Alarm(BaseException):
+    """Raised within the code that runs too long; no `except Exception` there stops it."""
+
+
+@contextlib.contextmanager
+def limited() -> Iterator[None]:
+    """Stop what runs longer than SECONDS with TooLong. Outside the main thread, which signals never reach, no limit."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _alarm)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS, 0.2)  # again and again, should the code catch it
+    try:
+        yield
+    except _Alarm:
+        raise TooLong(f"runs longer than {SECONDS:g} s; let it compute less") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _alarm(number: int, frame: Any) -> None:
+    raise _Alarm
 
 
 def evaluate(expression: str, variables: dict[str, Any] | None = None) -> Any:
     """The value of an expression that may name math's functions, LIBRARIES and the given variables."""
     tree = ast.parse(expression.strip(), mode="eval")
-    value = eval(compile(tree, "<compute>", "eval"), _scope(tree) | (variables or {}))  # noqa: S307
+    scope = _scope(tree) | (variables or {})
+    with limited():
+        value = eval(compile(tree, "<compute>", "eval"), scope)  # noqa: S307
     return value.item() if getattr(value, "shape", None) == () else value
 
 
@@ -41,8 +77,9 @@ def _scope(tree: ast.AST) -> dict[str, Any]:
 
 def run(code: str) -> str:
     """What a question's code prints."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    printed, tree = io.StringIO(), ast.parse(code)
+    _scope(tree)
+    with contextlib.redirect_stdout(printed), limited():
         exec(compile(code, "<question>", "exec"), {"__name__": "__question__"})  # noqa: S102
     return printed.getvalue().strip()
 
@@ -64,9 +101,8 @@ def _instance(question: Question, i: int) -> Question:
     try:
         return type(question).model_validate(filled | {"variants": None})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"variant {i}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+        _, message = next(sentences(error.errors(), lambda place: keys(type(question))))
+        raise ValueError(f"variant {i}: {message}") from None
 
 
 def draw(question: Question, i: int) -> dict[str, Any]:
@@ -75,7 +111,8 @@ def draw(question: Question, i: int) -> dict[str, Any]:
     seeded = random.Random(f"{question.id}:{question.variants.seed}:{i}")
     scope = _scope(ast.parse(code)) | {"rng": seeded}
     before = set(scope)
-    exec(compile(code, f"<draw of {question.id}>", "exec"), scope)  # noqa: S102
+    with limited():
+        exec(compile(code, f"<draw of {question.id}>", "exec"), scope)  # noqa: S102
     return {name: value for name, value in scope.items() if name not in before and name != "__builtins__"}
 
 

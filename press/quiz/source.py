@@ -6,13 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from press.book import Book, BookError, Chapter
+from press.book import Book, Chapter, Problem, ProblemsFound
+from press.plain import keys, sentences
 
 Words = Annotated[str, Field(min_length=1)]
 Entry = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1)]  # a line of code keeps its indentation
@@ -240,24 +242,40 @@ class Quiz(Typed):
     questions: list[AnyQuestion] = Field(min_length=1)
 
 
+PARTS = {"options": Option, "wrong": Wrong, "pairs": Pair, "regions": Region, "variants": Variants}
+KINDS = {kind: model for model in (Choice, Number, Text, Order, Match, Spot)
+         for kind in get_args(model.model_fields["kind"].annotation)}
+
+
 def load(path: Path) -> Quiz:
-    """Read one quiz. Raises BookError with the file, the question and the reason."""
+    """Read one quiz. Raises ProblemsFound with the file, the question and the reason."""
+    name = "/".join(path.parts[-3:])
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Quiz.model_validate(raw)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BookError(f"{path.name} is not readable as YAML ({error}); mend it first") from None
+        message = f"is not readable as YAML ({' '.join(str(error).split())}); mend it first"
+        raise ProblemsFound([Problem(name, message)]) from None
     except ValidationError as error:
-        raise BookError("; ".join(_reason(path, raw, item) for item in error.errors())) from None
+        raise ProblemsFound(_problem(name, raw, place, message)
+                            for place, message in sentences(error.errors(), _known)) from None
 
 
-def _reason(path: Path, raw: Any, item: dict) -> str:
-    where, names = path.name, [str(part) for part in item["loc"]]
-    if len(names) > 1 and names[0] == "questions" and names[1].isdigit():
-        entry = raw["questions"][int(names[1])]
-        name = entry.get("id", f"number {int(names[1]) + 1}") if isinstance(entry, dict) else f"number {names[1]}"
-        where, names = f"{where}, question {name}", names[2:]
-    return f"{where}: {'.'.join(names) or 'whole'}: {item['msg'].removeprefix('Value error, ')}"
+def _known(place: list[str]) -> Iterable[str]:
+    """The keys that a place of a quiz file allows."""
+    inside = [PARTS[part] for part in place[:-1] if part in PARTS]
+    asked = [KINDS[part] for part in place[2:3] if part in KINDS]
+    return keys([Quiz, *asked, *inside][-1])
+
+
+def _problem(name: str, raw: Any, place: list[str], message: str) -> Problem:
+    """The sentence with its question, and the part of the question where that has several."""
+    if len(place) < 2 or place[0] != "questions":
+        return Problem(name, message)
+    entry = raw["questions"][int(place[1])]
+    number = f"number {int(place[1]) + 1}"
+    within = next((f"{part} {int(n) + 1}: " for part, n in pairwise(place[2:]) if part in PARTS and n.isdigit()), "")
+    return Problem(name, within + message, entry.get("id", number) if isinstance(entry, dict) else number, "question")
 
 
 def quizzes(book: Book, chapters: Iterable[Chapter] | None = None) -> Iterator[tuple[Chapter, Quiz]]:
