@@ -119,11 +119,11 @@ def audit(chapters: Chapters = None) -> None:
 
 @app.command()
 def mark(notebooks: Annotated[list[Path], typer.Argument(metavar="NOTEBOOK…", help="Notebooks, or folders of them.")],
-         source: Annotated[Path | None, typer.Option(help="The exercises, or their solutions, where there is no book.")] = None,
+         source: Annotated[Path | None, typer.Option(help="The exercises, where there is no book.")] = None,
          json: Annotated[Path | None, typer.Option(help="Write the marks to this file.")] = None,
          html: Annotated[Path | None, typer.Option(help="Write a page with all feedback to this file.")] = None,
          csv: Annotated[Path | None, typer.Option(help="Write the class table to this file.")] = None,
-         solutions: Annotated[bool, typer.Option("--solutions", help="Tell the model answers to written tasks.")] = False,
+         solutions: Annotated[bool, typer.Option("--solutions", help="Tell the model answers.")] = False,
          cell_timeout: Annotated[float, typer.Option(help="Seconds for one cell.")] = 60,
          task_timeout: Annotated[float, typer.Option(help="Seconds for one task.")] = 180,
          memory: Annotated[float, typer.Option(help="MB for a task's processes.")] = 2048,

@@ -38,7 +38,7 @@ def marked(notebook: NotebookNode) -> list[NotebookNode]:
 def code_along(notebook: NotebookNode) -> NotebookNode:
     """The notebook with its marked cells blanked, without outputs."""
     result = bare(notebook)
-    result.metadata.pop("dlbook", None)                                  # the record of a run that this notebook had not
+    result.metadata.pop("dlbook", None)  # the record of a run that this notebook had not
     for cell in result.cells:
         if is_marked(cell):
             cell.source = skeleton(cell.source)

@@ -46,8 +46,8 @@ FROM_REPOSITORY = """\
     importlib.invalidate_caches()
 """
 FROM_COPY = """\
-    raise ModuleNotFoundError("this notebook needs the package dlbook {version}, which is not installed here: get a copy "
-                              "of the book and run `pip install FOLDER` with its folder, then run this cell again")
+    raise ModuleNotFoundError("this notebook needs the package dlbook {version}, which is not installed here: get a "
+                              "copy of the book and run `pip install FOLDER` with its folder, then run this cell again")
 """
 
 
@@ -71,12 +71,15 @@ def notebooks(book: Book, chapter: Chapter) -> Iterator[tuple[str, NotebookNode]
         yield "-code-along", _for_readers(book, codealong.code_along(notebook))
     if chapter.exercises.is_file():
         source = read(chapter.exercises)
-        for suffix, kind, make in (("-exercises", "tasks", task_notebook), ("-solutions", "solutions", solution_notebook)):
+        for suffix, kind, make in (
+            ("-exercises", "tasks", task_notebook),
+            ("-solutions", "solutions", solution_notebook),
+        ):
             yield suffix, _for_readers(book, identified(make(source), source, chapter.id, kind, version(book.root)))
 
 
 def identified(notebook: NotebookNode, source: NotebookNode, exercise: str, kind: str, number: str) -> NotebookNode:
-    """The notebook, saying in its metadata which exercises it holds, so that a marker knows. kind: tasks or solutions."""
+    """The notebook, saying in its metadata which exercises it holds. kind: tasks or solutions."""
     notebook.metadata["dlbook"] = {"exercises": exercise, "kind": kind, "version": number, "source": digest(source)}
     return notebook
 

@@ -18,7 +18,9 @@ from press.marking.bench import environment
 from tests.conftest import ROOT, code, text
 
 BOOK = model.load(ROOT)
-MAIN = [pytest.param(chapter, id=chapter.id) for chapter in BOOK if codealong.marked(nbformat.read(chapter.notebook, 4))]
+MAIN = [
+    pytest.param(chapter, id=chapter.id) for chapter in BOOK if codealong.marked(nbformat.read(chapter.notebook, 4))
+]
 FUNCTION = '''#| label: fig-x
 #| codealong: true
 import math
@@ -97,8 +99,20 @@ def test_a_class_keeps_its_fields_and_loses_its_methods():
     compile(left, "<cell>", "exec")
 
 
-@pytest.mark.parametrize("source", ["x = 1", "%matplotlib inline\nx = 1", "def f(): return 1", "async def f():\n    pass",
-                                    "class A: pass", "x: int = 1", "with open('x') as f:\n    y = f.read()", "", "# only"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 1",
+        "%matplotlib inline\nx = 1",
+        "def f(): return 1",
+        "async def f():\n    pass",
+        "class A: pass",
+        "x: int = 1",
+        "with open('x') as f:\n    y = f.read()",
+        "",
+        "# only",
+    ],
+)
 def test_every_skeleton_parses(source):
     compile(codealong.without_magics(codealong.skeleton("#| codealong: true\n" + source)), "<cell>", "exec")
 
@@ -111,11 +125,18 @@ def test_only_marked_cells_are_blanked_and_outputs_go():
     assert made.cells[1].outputs == [] and plain.outputs and marked.source.endswith("41 + 1")
 
 
-@pytest.mark.parametrize(("cells", "words"), [
-    ([code("#| codealong: true\nx = 1", "a")], "no .check behind it"),
-    ([code("#| codealong: true\nx = 1", "a"), text("::: {.check}\nIt.\n:::", "t"), code("assert y", "c")], "no .check behind it"),
-    ([code("#| codealong: true\nimport math", "a")], "leaves all of it"),
-    ([code("#| codealong: true\nx = = 1", "a")], "does not parse")])
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([code("#| codealong: true\nx = 1", "a")], "no .check behind it"),
+        (
+            [code("#| codealong: true\nx = 1", "a"), text("::: {.check}\nIt.\n:::", "t"), code("assert y", "c")],
+            "no .check behind it",
+        ),
+        ([code("#| codealong: true\nimport math", "a")], "leaves all of it"),
+        ([code("#| codealong: true\nx = = 1", "a")], "does not parse"),
+    ],
+)
 def test_marks_that_make_no_sense_are_named(cells, words):
     found = list(codealong.faults(nbformat.v4.new_notebook(cells=cells)))
     assert len(found) == 1 + (words == "leaves all of it") and words in found[0] and "cell a" in found[0]

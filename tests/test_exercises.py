@@ -105,24 +105,37 @@ def test_faulty_metadata_and_markers_are_named(chapter, cell, words):
 
 def test_a_task_that_needs_another_task_is_a_fault(chapter):
     more = text("## Twice {#exr-one-twice}", "twice-task")
-    work = code("### BEGIN SOLUTION\nfour = double(2)\n### END SOLUTION\n", "twice-solution", **graded("twice-solution"))
+    work = code(
+        "### BEGIN SOLUTION\nfour = double(2)\n### END SOLUTION\n", "twice-solution", **graded("twice-solution")
+    )
     found = list(exercises.faults(chapter(TASK, SOLUTION, CHECK, more, work)))
     assert found == ["task twice uses double, which only task double defines; each task must run by itself"]
 
 
 def test_a_hidden_check_that_passes_before_the_task_is_solved_is_a_fault(chapter, tmp_path):
-    idle = code("### BEGIN HIDDEN TESTS\nassert True\n### END HIDDEN TESTS\n", "double-check2", **graded("double-check2", 1))
+    idle = code(
+        "### BEGIN HIDDEN TESTS\nassert True\n### END HIDDEN TESTS\n", "double-check2", **graded("double-check2", 1)
+    )
     found = exercises.check(chapter(TASK, SOLUTION, CHECK, idle), tmp_path)
     assert [(p.cell, p.message.split(" before")[0]) for p in found] == [("double-check2", "passes")]
 
 
-NBGRADER_3 = {                                          # nbgrader/nbgraderformat/v3.json, nbgrader 0.9.6 (BSD licence)
-    "type": "object", "required": ["schema_version", "grade", "locked", "solution"], "additionalProperties": False,
+NBGRADER_3 = {  # nbgrader/nbgraderformat/v3.json, nbgrader 0.9.6 (BSD licence)
+    "type": "object",
+    "required": ["schema_version", "grade", "locked", "solution"],
+    "additionalProperties": False,
     "properties": {
-        "schema_version": {"type": "integer", "minimum": 3, "maximum": 3}, "grade": {"type": "boolean"},
-        "locked": {"type": "boolean"}, "solution": {"type": "boolean"}, "task": {"type": "boolean"},
-        "grade_id": {"type": "string", "pattern": "^[a-zA-Z0-9_\\-]*$"}, "points": {"type": "number", "minimum": 0},
-        "checksum": {"type": "string", "minLength": 32, "maxLength": 32}, "cell_type": {"enum": ["raw", "code", "markdown"]}}}
+        "schema_version": {"type": "integer", "minimum": 3, "maximum": 3},
+        "grade": {"type": "boolean"},
+        "locked": {"type": "boolean"},
+        "solution": {"type": "boolean"},
+        "task": {"type": "boolean"},
+        "grade_id": {"type": "string", "pattern": "^[a-zA-Z0-9_\\-]*$"},
+        "points": {"type": "number", "minimum": 0},
+        "checksum": {"type": "string", "minLength": 32, "maxLength": 32},
+        "cell_type": {"enum": ["raw", "code", "markdown"]},
+    },
+}
 CHAPTERS = [pytest.param(chapter, id=chapter.id) for chapter in model.load(ROOT) if chapter.exercises.is_file()]
 
 
@@ -135,10 +148,13 @@ def test_the_sources_are_what_nbgrader_expects(chapter):
     assert len({entry["grade_id"] for entry in graded}) == len(graded)
 
 
-# ---- downloads ---------------------------------------------------------------------------------------------------------
+# ---- downloads -----------------------------------------------------------------------------------------------------
+
 
 def test_every_notebook_of_a_chapter_is_written_once_and_starts_with_the_install_cell(small_book):
-    book = small_book(code("#| codealong: true\nx = 1", "x"), text("::: {.check}\nIt is.\n:::", "c"), code("assert x", "a"))
+    book = small_book(
+        code("#| codealong: true\nx = 1", "x"), text("::: {.check}\nIt is.\n:::", "c"), code("assert x", "a")
+    )
     found = book.chapters["part/one"]
     write_notebook(found.exercises, SETUP, TASK, SOLUTION, CHECK)
     paths = downloads.write_notebooks(book, found)
@@ -159,7 +175,7 @@ def test_exercise_notebooks_say_which_exercises_they_are(small_book):
 
 
 def run_install(source: str, tmp_path, installed: str | None) -> subprocess.CompletedProcess:
-    """Run an install cell in a Python that has no dlbook, or one of a given version; pip only writes down its arguments."""
+    """Run an install cell where dlbook is missing, or of a given version; pip only writes down its arguments."""
     (tmp_path / "pip").mkdir()
     (tmp_path / "pip" / "__init__.py").touch()
     (tmp_path / "pip" / "__main__.py").write_text("import sys; print('pip', *sys.argv[1:])")
@@ -186,4 +202,6 @@ def test_the_install_cell_names_no_made_up_address(tmp_path):
 @pytest.mark.parametrize(("installed", "words"), [("1.2.3", ""), ("1.0", "made for dlbook 1.2.3; you have 1.0")])
 def test_the_install_cell_is_harmless_where_the_package_is_installed(tmp_path, installed, words):
     done = run_install(downloads.install_code("1.2.3", "https://example.org/book"), tmp_path, installed)
-    assert done.returncode == 0 and "pip" not in done.stdout and words in done.stdout and bool(done.stdout) == bool(words)
+    assert (
+        done.returncode == 0 and "pip" not in done.stdout and words in done.stdout and bool(done.stdout) == bool(words)
+    )

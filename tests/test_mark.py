@@ -1,4 +1,4 @@
-"""`dlbook mark`: marks that cannot be had for nothing, feedback that helps, and notebooks that mean harm or are broken."""
+"""`dlbook mark`: marks that cannot be had for nothing, feedback that helps, notebooks that mean harm or are broken."""
 
 from __future__ import annotations
 
@@ -35,29 +35,60 @@ DAEMON = ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork(
 
 def graded(worth: float | None, solution: bool, name: str) -> dict:
     """nbgrader's metadata: of a check worth some points, or of a solution."""
-    entry = {"grade": worth is not None, "solution": solution, "locked": worth is not None and not solution, "task": False,
-             "grade_id": name, "schema_version": 3}
+    entry = {
+        "grade": worth is not None,
+        "solution": solution,
+        "locked": worth is not None and not solution,
+        "task": False,
+        "grade_id": name,
+        "schema_version": 3,
+    }
     return {"nbgrader": entry | ({"points": worth} if worth is not None else {})}
 
 
 def exercise() -> NotebookNode:
     """Two tasks that mark themselves, one with hidden checks, and one for a person to read."""
-    return new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "P", "language": "python"}}, cells=[
-        text("# Exercises", "head"), code("import math\nlimit = 10", "setup"),
-        text("## Double it {#exr-one-double}\n\nWrite `double`.", "double-task"),
-        code("def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION\n", "double-solution",
-             **graded(None, True, "double-solution")),
-        code("assert double(2) == 4, 'double(2) should be 4: add x to itself'", "double-check", **graded(2, False, "double-check")),
-        code("# Hidden checks run when the notebook is marked.\n### BEGIN HIDDEN TESTS\n"
-             "assert double(limit) == 20, 'doubling must work for every number'\n### END HIDDEN TESTS\n", "double-check2",
-             **graded(1, False, "double-check2")),
-        text("## Halve it {#exr-one-halve}\n\nWrite `halve`.", "halve-task"),
-        code("half = None\n### BEGIN SOLUTION\nhalf = math.pi / 2\n### END SOLUTION\n", "halve-solution",
-             **graded(None, True, "halve-solution")),
-        code("assert half is not None and abs(half - 1.5708) < 1e-3", "halve-check", **graded(2, False, "halve-check")),
-        text("## Say it {#exr-one-say}\n\nExplain.", "say-task"),
-        nbformat.v4.new_markdown_cell("<!-- BEGIN SOLUTION -->\nIt doubles.\n<!-- END SOLUTION -->", id="say-answer",
-                                      metadata=graded(3, True, "say-answer"))])
+    return new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "P", "language": "python"}},
+        cells=[
+            text("# Exercises", "head"),
+            code("import math\nlimit = 10", "setup"),
+            text("## Double it {#exr-one-double}\n\nWrite `double`.", "double-task"),
+            code(
+                "def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION\n",
+                "double-solution",
+                **graded(None, True, "double-solution"),
+            ),
+            code(
+                "assert double(2) == 4, 'double(2) should be 4: add x to itself'",
+                "double-check",
+                **graded(2, False, "double-check"),
+            ),
+            code(
+                "# Hidden checks run when the notebook is marked.\n### BEGIN HIDDEN TESTS\n"
+                "assert double(limit) == 20, 'doubling must work for every number'\n### END HIDDEN TESTS\n",
+                "double-check2",
+                **graded(1, False, "double-check2"),
+            ),
+            text("## Halve it {#exr-one-halve}\n\nWrite `halve`.", "halve-task"),
+            code(
+                "half = None\n### BEGIN SOLUTION\nhalf = math.pi / 2\n### END SOLUTION\n",
+                "halve-solution",
+                **graded(None, True, "halve-solution"),
+            ),
+            code(
+                "assert half is not None and abs(half - 1.5708) < 1e-3",
+                "halve-check",
+                **graded(2, False, "halve-check"),
+            ),
+            text("## Say it {#exr-one-say}\n\nExplain.", "say-task"),
+            nbformat.v4.new_markdown_cell(
+                "<!-- BEGIN SOLUTION -->\nIt doubles.\n<!-- END SOLUTION -->",
+                id="say-answer",
+                metadata=graded(3, True, "say-answer"),
+            ),
+        ],
+    )
 
 
 SOURCE = Source.of(exercise(), "part/one", "1.0")
@@ -69,7 +100,7 @@ def given(kind=task_notebook) -> NotebookNode:
 
 
 def solved(*names: str, **cells: str) -> NotebookNode:
-    """A reader's notebook: the named tasks solved, all if none is named; then cells (`double_solution="…"`) replaced."""
+    """A reader's notebook: the named tasks solved (all if none is), then cells (`double_solution="…"`) replaced."""
     notebook = given()
     answers = {cell.id: cell.source for cell in solution_notebook(exercise()).cells if cell.id.endswith("-solution")
                and (not names or cell.id.removesuffix("-solution") in names)}
@@ -84,7 +115,9 @@ def without(notebook: NotebookNode, *names: str) -> NotebookNode:
     return notebook
 
 
-def marked(folder: Path, settings: marking.Settings = SETTINGS, **notebooks: NotebookNode) -> dict[str, marking.NotebookMark]:
+def marked(
+    folder: Path, settings: marking.Settings = SETTINGS, **notebooks: NotebookNode
+) -> dict[str, marking.NotebookMark]:
     """Name → marks of the notebooks, marked together."""
     for name, notebook in notebooks.items():
         (folder / f"{name}.ipynb").write_text(nbformat.writes(notebook, version=nbformat.NO_CONVERT))
@@ -99,7 +132,7 @@ def said(mark: marking.NotebookMark, name: str) -> str:
     return "\n".join(report.told(task(mark, name)))
 
 
-# ---- a day's work: one folder, marked once for all the tests that look at it ------------------------------------------
+# ---- a day's work: one folder, marked once for all the tests that look at it ---------------------------------------
 
 NOTEBOOKS = {
     "solved": solved, "untouched": given, "solutions": lambda: given(solution_notebook),
@@ -188,8 +221,12 @@ def test_hidden_checks_find_memorised_answers(day):
 
 
 def test_an_exception_is_told_with_its_line_in_the_readers_cell(day):
-    assert "ZeroDivisionError: division by zero, in line 3 of double-solution: return y / 0" in said(day["raises"], "double")
-    assert "SyntaxError" in said(day["syntax"], "double") and "line 2 of double-solution" in said(day["syntax"], "double")
+    assert "ZeroDivisionError: division by zero, in line 3 of double-solution: return y / 0" in said(
+        day["raises"], "double"
+    )
+    assert "SyntaxError" in said(day["syntax"], "double") and "line 2 of double-solution" in said(
+        day["syntax"], "double"
+    )
 
 
 def test_tasks_run_apart_and_a_borrowed_name_is_explained(day):
@@ -227,13 +264,13 @@ def test_too_many_cells_are_passed_over_and_told(day):
     assert "only the last 60 and the given ones ran" in said(day["many"], "double")
 
 
-# ---- notebooks that mean harm ------------------------------------------------------------------------------------------
+# ---- notebooks that mean harm --------------------------------------------------------------------------------------
 
 FAKE = "def double(x): return 0\n"
 HOSTILE = {
     "loop": "def double(x):\n    while True: pass",
     "deaf": "def double(x):\n    while True:\n        try:\n            while True: pass\n"
-            "        except BaseException: pass",
+    "        except BaseException: pass",
     "prints": "def double(x):\n    while True: print('double-check 2 of 2 passed' * 50)",
     "huge": FAKE + "print('x' * 100_000_000)",
     "memory": "def double(x):\n    kept = []\n    while True: kept.append(bytearray(20_000_000))",
@@ -244,37 +281,41 @@ HOSTILE = {
     "exit_in_check": "def double(x): raise SystemExit(0)",
     "daemon": FAKE + DAEMON,
     "forks": "import os\ndef double(x):\n    if os.fork() == 0:\n        return 4\n    return 0",
-    "builtins": FAKE + "import builtins\nbuiltins.abs = lambda x: 0\nbuiltins.AssertionError = type('E', (Exception,), {})\n"
-                "builtins.all = lambda x: True\n",
+    "builtins": FAKE
+    + "import builtins\nbuiltins.abs = lambda x: 0\nbuiltins.AssertionError = type('E', (Exception,), {})\n"
+    "builtins.all = lambda x: True\n",
     "imports": FAKE + "import builtins\nbuiltins.__import__ = lambda *a, **k: None",
     "shadows": FAKE + "limit = 0\nimport types\nmath = types.SimpleNamespace(pi=3)\nabs = lambda x: 0",
-    "hooks": FAKE + "import ast\nclass Drop(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
-             "get_ipython().ast_transformers.append(Drop())",
+    "hooks": FAKE
+    + "import ast\nclass Drop(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
+    "get_ipython().ast_transformers.append(Drop())",
     "lines": FAKE + "get_ipython().input_transformers_post.append(lambda lines: ['pass\\n'])",
     "shell": FAKE + "from IPython.core.interactiveshell import ExecutionResult\nip = get_ipython()\n"
-             "async def fake(*a, **k):\n    r = ExecutionResult(None)\n    r.result = None\n    return r\n"
-             "ip.run_cell = fake\nip.run_cell_async = fake\ntype(ip).run_cell_async = lambda self, *a, **k: fake()",
+    "async def fake(*a, **k):\n    r = ExecutionResult(None)\n    r.result = None\n    return r\n"
+    "ip.run_cell = fake\nip.run_cell_async = fake\ntype(ip).run_cell_async = lambda self, *a, **k: fake()",
     "replies": FAKE + "kernel = get_ipython().kernel\nasync def reply(*a, **k):\n    return {'status': 'ok', "
-               "'execution_count': 9, 'user_expressions': {}, 'payload': []}\nkernel.do_execute = reply\n"
-               "type(kernel).do_execute = reply",
-    "lines_of_results": FAKE + "print('{\"token\": \"x\", \"status\": \"ok\"}')\nprint('passed: double-check')",
+    "'execution_count': 9, 'user_expressions': {}, 'payload': []}\nkernel.do_execute = reply\n"
+    "type(kernel).do_execute = reply",
+    "lines_of_results": FAKE + 'print(\'{"token": "x", "status": "ok"}\')\nprint(\'passed: double-check\')',
     "cleans": FAKE + "get_ipython().run_line_magic('reset', '-f')",
     "asks": "def double(x):\n    return float(input('number? '))",
     "recursion": "def double(x): return double(x)",
-    "writes": FAKE + "open('big', 'wb').truncate(10)\nfile = open('b', 'wb')\nfile.seek(900_000_000)\nfile.write(b'x')\nfile.flush()",
+    "writes": FAKE
+    + "open('big', 'wb').truncate(10)\nfile = open('b', 'wb')\nfile.seek(900_000_000)\nfile.write(b'x')\nfile.flush()",
     "message": "def double(x): raise ValueError('<script>alert(1)</script>\\x1b[31m' + 'long ' * 10**6)",
     "trace": FAKE + "import sys, threading\nsys.settrace(lambda *a: None)\nsys.setprofile(lambda *a: None)",
 }
 
 
-WAYS_ROUND = {                                                            # a wrong answer that a changed tool lets pass
+WAYS_ROUND = {  # a wrong answer that a changed tool lets pass
     "builtin": "half = 99\nimport builtins\nbuiltins.abs = lambda x: 0",
     "shadow": "half = 99\nabs = lambda x: 0",
     "transformer": "half = 99\nimport ast\nclass Drop(ast.NodeTransformer):\n"
-                   "    def visit_Assert(self, node): return ast.Pass()\nget_ipython().ast_transformers.append(Drop())",
+    "    def visit_Assert(self, node): return ast.Pass()\nget_ipython().ast_transformers.append(Drop())",
     "kernel": "half = 99\nkernel = get_ipython().kernel\nwas = kernel.do_execute\n"
-              "async def do(code, *a, **k): return await was(code.replace('assert', 'None,'), *a, **k)\nkernel.do_execute = do",
-    "event": "half = 99\nget_ipython().events.register('pre_run_cell', lambda info: globals().update(half=1.5708))"}
+    "async def do(code, *a, **k): return await was(code.replace('assert', 'None,'), *a, **k)\nkernel.do_execute = do",
+    "event": "half = 99\nget_ipython().events.register('pre_run_cell', lambda info: globals().update(half=1.5708))",
+}
 BESIDE = ("deaf", "prints", "dies", "shell")                              # those that have the other task solved
 
 
@@ -282,7 +323,9 @@ BESIDE = ("deaf", "prints", "dies", "shell")                              # thos
 def night(tmp_path_factory):
     """(marks of the hostile notebooks, processes left behind)."""
     before = set(psutil.pids())
-    notebooks = {name: solved("double", *["halve"] * (name in BESIDE), double_solution=cell) for name, cell in HOSTILE.items()}
+    notebooks = {
+        name: solved("double", *["halve"] * (name in BESIDE), double_solution=cell) for name, cell in HOSTILE.items()
+    }
     endless = {name: notebooks.pop(name) for name in ("loop", "deaf")}
     marks = marked(tmp_path_factory.mktemp("night"), **notebooks) | \
         marked(tmp_path_factory.mktemp("endless"), SHORT, **endless)
@@ -311,7 +354,10 @@ def test_harm_costs_one_task_only(night, name):
 
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory) -> dict[str, marking.NotebookMark]:
-    return marked(tmp_path_factory.mktemp("ways"), **{name: solved("halve", halve_solution=cell) for name, cell in WAYS_ROUND.items()})
+    return marked(
+        tmp_path_factory.mktemp("ways"),
+        **{name: solved("halve", halve_solution=cell) for name, cell in WAYS_ROUND.items()},
+    )
 
 
 @pytest.mark.parametrize("name", WAYS_ROUND)
@@ -335,7 +381,8 @@ def test_harm_is_named_in_plain_words(night, name, words):
     assert words in said(night[0][name], "double")
 
 
-# ---- what is no notebook -----------------------------------------------------------------------------------------------
+# ---- what is no notebook -------------------------------------------------------------------------------------------
+
 
 def _language(name: str) -> NotebookNode:
     notebook = solved()
@@ -344,11 +391,18 @@ def _language(name: str) -> NotebookNode:
 
 
 BROKEN = {
-    "prose": "Dear teacher, my notebook is attached.", "empty": "", "list": "[1, 2]", "number": "7", "deep": "[" * 100_000,
-    "five": json.dumps({"nbformat": 5, "cells": []}), "two": json.dumps({"nbformat": 2, "worksheets": []}),
-    "half": nbformat.writes(solved())[:500], "no_list": json.dumps({"nbformat": 4, "cells": {}}),
+    "prose": "Dear teacher, my notebook is attached.",
+    "empty": "",
+    "list": "[1, 2]",
+    "number": "7",
+    "deep": "[" * 100_000,
+    "five": json.dumps({"nbformat": 5, "cells": []}),
+    "two": json.dumps({"nbformat": 2, "worksheets": []}),
+    "half": nbformat.writes(solved())[:500],
+    "no_list": json.dumps({"nbformat": 4, "cells": {}}),
     "other": nbformat.writes(new_notebook(cells=[code("1 + 1", "a")])),
-    "language": nbformat.writes(_language("R")), "odd_cells": json.dumps({"nbformat": 4, "cells": [1, None, {}, []]}),
+    "language": nbformat.writes(_language("R")),
+    "odd_cells": json.dumps({"nbformat": 4, "cells": [1, None, {}, []]}),
     "three": json.dumps({"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [{"x": 1}]}]}),
     "crowd": json.dumps({"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "raw", "source": ""}] * 30_000}),
 }
@@ -402,13 +456,16 @@ def test_without_exercises_there_is_one_sentence():
         marking.sources(None)
 
 
-@pytest.mark.parametrize(("limits", "jobs"), [((0, 1, 1), 1), ((1, -1, 1), 1), ((1, 1, float("nan")), 1), ((1, 1, 1), 0)])
+@pytest.mark.parametrize(
+    ("limits", "jobs"), [((0, 1, 1), 1), ((1, -1, 1), 1), ((1, 1, float("nan")), 1), ((1, 1, 1), 0)]
+)
 def test_limits_that_make_no_sense_are_refused(limits, jobs):
     with pytest.raises(BookError, match="makes no sense"):
         marking.Settings(marking.Limits(*limits), jobs)
 
 
-# ---- the guard, in this process ----------------------------------------------------------------------------------------
+# ---- the guard, in this process ------------------------------------------------------------------------------------
+
 
 def test_the_guard_puts_replaced_functions_back():
     kept = {"sqrt": __import__("math").sqrt}
@@ -420,7 +477,7 @@ def test_the_guard_puts_replaced_functions_back():
         math.sqrt = kept["sqrt"]
 
 
-# ---- reports -----------------------------------------------------------------------------------------------------------
+# ---- reports -------------------------------------------------------------------------------------------------------
 
 EVIL = "</textarea><script>alert('x')</script>&amp;[red]bold[/red]"
 
@@ -429,7 +486,9 @@ EVIL = "</textarea><script>alert('x')</script>&amp;[red]bold[/red]"
 def evil(night) -> list[marking.NotebookMark]:
     """Marks with hostile text in every field."""
     mark = night[0]["message"]
-    tasks = tuple(type(t)(**{**vars(t), "title": EVIL, "answer": EVIL, "model": EVIL, "notes": (EVIL,)}) for t in mark.tasks)
+    tasks = tuple(
+        type(t)(**{**vars(t), "title": EVIL, "answer": EVIL, "model": EVIL, "notes": (EVIL,)}) for t in mark.tasks
+    )
     made = type(mark)(EVIL, EVIL, EVIL, tasks, (EVIL,))
     return [made, made, type(mark)("=cmd|' /C calc'!A0", refused=EVIL)]
 

@@ -37,7 +37,7 @@ def _solution_part(cell: NotebookNode) -> str:
 
 
 def compile_exercises(book: Book) -> None:
-    """Write the Markdown of every chapter's exercises and every chapter's downloads under `_build/`, where they differ."""
+    """Write the Markdown of all exercises and every chapter's downloads under `_build/`, where they differ."""
     from press import downloads
     for chapter in book:
         if chapter.exercises.is_file():

@@ -3,7 +3,7 @@
 A task is a group of cells whose ids share a prefix: `<task>-task` (Markdown), `<task>-solution` or `<task>-answer`
 (what the reader writes, between solution markers) and `<task>-check` (assertions, hidden ones between their markers).
 More cells of a kind are numbered: `<task>-check2`. Cells with other ids, such as the set-up, belong to all tasks.
-Markers and metadata are those of nbgrader (https://nbgrader.readthedocs.io), whose users can take the sources as they are.
+Markers and metadata are those of nbgrader (https://nbgrader.readthedocs.io), which takes the sources as they are.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def _metadata_faults(notebook: NotebookNode) -> Iterator[str]:
         kind = (role(cell.get("id", "")) or ("", ""))[1]
         if kind in ("solution", "answer", "check"):
             yield from (f"cell {cell.id} {fault}" for fault in _grading_faults(cell, kind))
-    twice = [name for name, n in Counter(grading(cell).get("grade_id") for cell in notebook.cells).items() if n > 1 and name]
+    twice = [
+        name for name, n in Counter(grading(cell).get("grade_id") for cell in notebook.cells).items() if n > 1 and name
+    ]
     yield from (f"two cells have the grade_id {name}" for name in twice)
 
 

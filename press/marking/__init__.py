@@ -23,12 +23,12 @@ from press.marking.plan import Source, TaskPlan, likeness, plans
 from press.marking.submission import Refused, Submission, find, read
 
 __all__ = ["Limits", "NotebookMark", "Refused", "Settings", "TaskMark", "mark", "sources"]
-LIKE = 0.3                                   # the share of an exercise's cells that a notebook must have to be taken for it
+LIKE = 0.3  # the share of an exercise's cells that a notebook must have to be taken for it
 
 
 @dataclass(frozen=True)
 class Settings:
-    """limits: cell and chapter in seconds, of a cell and of a task; memory in MB. root: the book's folder, if there is one.
+    """limits: cell and chapter in seconds, of a cell and of a task; memory in MB. root: the book's folder, if any.
 
     jobs: tasks at a time. solutions: tell the model answers.
     """
@@ -41,8 +41,12 @@ class Settings:
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise BookError(f"--jobs {self.jobs} makes no sense; give 1 or more")
-        if any(limit is not None and not limit > 0 for limit in (self.limits.cell, self.limits.chapter, self.limits.memory)):
-            raise BookError("a limit of zero or less makes no sense here; notebooks of others are never run without one")
+        if any(
+            limit is not None and not limit > 0 for limit in (self.limits.cell, self.limits.chapter, self.limits.memory)
+        ):
+            raise BookError(
+                "a limit of zero or less makes no sense here; notebooks of others are never run without one"
+            )
 
 
 def sources(book: Book | None, path: Path | None = None) -> list[Source]:
@@ -58,14 +62,16 @@ def sources(book: Book | None, path: Path | None = None) -> list[Source]:
         chapters = [chapter for chapter in book or () if chapter.exercises.is_file()]
         found = [Source.of(read_source(c.exercises), c.id, downloads.version(book.root)) for c in chapters]
     if not any(task.marks_itself for source in found for task in source.tasks):
-        raise BookError("there are no exercises to mark against; run this in the book's folder, or give --source and the "
-                        "chapter's exercise source or solution notebook")
+        raise BookError(
+            "there are no exercises to mark against; run this in the book's folder, or give --source and the "
+            "chapter's exercise source or solution notebook"
+        )
     return found
 
 
 def mark(paths: Iterable[Path], known: list[Source], settings: Settings,
          said: Callable[[NotebookMark], None] = lambda mark: None) -> list[NotebookMark]:
-    """Mark notebooks and folders of notebooks; what cannot be read is a NotebookMark with the reason. said: after each."""
+    """Mark notebooks and folders of them; what cannot be read is a NotebookMark with the reason. said: after each."""
     return asyncio.run(_all(list(find(paths)), known, settings, said))
 
 
@@ -78,8 +84,16 @@ async def _all(found: list[tuple[Path, str, Path | None]], known: list[Source], 
     return [task.result() for task in tasks]
 
 
-async def _notebook(path: Path, name: str, folder: Path | None, known: list[Source], settings: Settings,
-                    gate: asyncio.Semaphore, ahead: asyncio.Semaphore, said: Callable[[NotebookMark], None]) -> NotebookMark:
+async def _notebook(
+    path: Path,
+    name: str,
+    folder: Path | None,
+    known: list[Source],
+    settings: Settings,
+    gate: asyncio.Semaphore,
+    ahead: asyncio.Semaphore,
+    said: Callable[[NotebookMark], None],
+) -> NotebookMark:
     async with ahead:
         began = time.monotonic()
         try:

@@ -54,7 +54,7 @@ OWN_LINE = re.compile(r"line (\d+)\)?\s*$")
 class Outcome:
     """How one step went. kind: "ok", "error", or why the kernel was stopped: "time", "memory", "output", "death", …
 
-    name, message: of the exception. place: the step and the line where it arose, the reader's own one where there is one;
+    name, message: of the exception. place: the step and line where it arose, the reader's own where there is one;
     line: the line of this step. not run: an earlier step had stopped the kernel.
     """
 
@@ -142,7 +142,7 @@ class Bench(Kernel):
         return True
 
     async def _answer(self, call: str) -> str:
-        """What a method of the guard returns. Raises Failure, ValueError, KeyError, SyntaxError where it does not answer."""
+        """What a method of the guard returns. Raises Failure, ValueError, KeyError, SyntaxError where it is silent."""
         reply = await self._execute("", ANSWER_SECONDS, expression=f"{self.name}.{call}")
         return ast.literal_eval(reply["user_expressions"]["answer"]["data"]["text/plain"])
 
@@ -196,7 +196,11 @@ class Bench(Kernel):
         own = [frame for frame in frames if frame[0].kind == "own"]
         here = [line for found, line in frames if found is step]
         name, message = str(reply.get("ename", "")), outputs.plain(str(reply.get("evalue", "")))
-        if name.endswith(("SyntaxError", "IndentationError", "TabError")) and (told := OWN_LINE.search(message)) and not own:
+        if (
+            name.endswith(("SyntaxError", "IndentationError", "TabError"))
+            and (told := OWN_LINE.search(message))
+            and not own
+        ):
             own = [(step, int(told[1]))]
         return Outcome(step, "error", name[:80], message[:2000], (own or frames or [None])[-1], (here or [None])[-1])
 
@@ -231,10 +235,16 @@ async def run_task(plan: TaskPlan, env: dict[str, str], limits: Limits) -> Run:
 
 
 def environment(root: Path | None, threads: int) -> dict[str, str]:
-    """The variables that a marking kernel gets: the CPU and the quick profile, so that marks are the same everywhere."""
+    """What a marking kernel gets: the CPU and the quick profile, so that marks are the same everywhere."""
     shared = root.parent / "shared" / "data" if root else None
     data = {} if os.environ.get("DLBOOK_DATA") or not (shared and shared.is_dir()) else {"DLBOOK_DATA": str(shared)}
     path = os.pathsep.join(filter(None, [str(root) if root else "", os.environ.get("PYTHONPATH", "")]))
     pools = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
-    return {**pools, **data, **({"PYTHONPATH": path} if path else {}), "DLBOOK_DEVICE": "cpu", "DLBOOK_PROFILE": "quick",
-            "MPLBACKEND": "agg"}
+    return {
+        **pools,
+        **data,
+        **({"PYTHONPATH": path} if path else {}),
+        "DLBOOK_DEVICE": "cpu",
+        "DLBOOK_PROFILE": "quick",
+        "MPLBACKEND": "agg",
+    }

@@ -11,8 +11,18 @@ import sys
 import threading
 import types
 
-LIBRARIES = ("builtins", "math", "numpy", "numpy.linalg", "numpy.testing", "torch", "torch.nn.functional", "torch.testing",
-             "pandas", "pandas.testing")
+LIBRARIES = (
+    "builtins",
+    "math",
+    "numpy",
+    "numpy.linalg",
+    "numpy.testing",
+    "torch",
+    "torch.nn.functional",
+    "torch.testing",
+    "pandas",
+    "pandas.testing",
+)
 TURNING = ("_", "input", "get_ipython", "display")                        # the kernel itself replaces these as it goes
 MISSING = object()
 
@@ -107,7 +117,9 @@ def _is_trait(owner, name):
 
 def _put_back(holder, kept):
     """Put replaced functions of a module or class back; their names, but for those that the library replaced itself."""
-    names = [name for name, value in kept.items() if vars(holder).get(name, MISSING) is not value and name not in TURNING]
+    names = [
+        name for name, value in kept.items() if vars(holder).get(name, MISSING) is not value and name not in TURNING
+    ]
     told = [name for name in names if holder is builtins or not _is_of(vars(holder).get(name), holder.__name__)]
     for name in names:
         try:

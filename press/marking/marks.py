@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from press.exercises.source import points
+from press.kernel import Limits
 from press.marking import words
 from press.marking.bench import Outcome, Run
 from press.marking.plan import TaskPlan, model_answer
 from press.marking.submission import Submission
-from press.kernel import Limits
 
 STATES = {"done": "right", "partly": "partly right", "wrong": "not right yet", "untouched": "not attempted",
           "unmarked": "could not be marked", "person": "for a person to read"}
@@ -30,7 +30,7 @@ class CheckMark:
 class TaskMark:
     """One task. state: a key of STATES. person: points that a person gives for the written answer.
 
-    notes: what is not about right or wrong, such as changed checks; answer: what the reader wrote; model: the book's answer.
+    notes: what is not about right or wrong, such as changed checks; answer: the reader's; model: the book's.
     """
 
     name: str
@@ -88,9 +88,17 @@ def task_mark(plan: TaskPlan, run: Run | None, submission: Submission, limits: L
     notes = plan.notes + _changed(run)
     if run and run.fault:
         notes.append(_fault(run))
-    return TaskMark(plan.task.name, plan.task.title, _state(plan, run, checks), tuple(checks),
-                    tuple(_feedback(plan, run, submission, limits)), tuple(words.plain(note) for note in notes),
-                    sum(map(points, plan.task.cells["answer"])), plan.answer, model_answer(plan.task) if solutions else None)
+    return TaskMark(
+        plan.task.name,
+        plan.task.title,
+        _state(plan, run, checks),
+        tuple(checks),
+        tuple(_feedback(plan, run, submission, limits)),
+        tuple(words.plain(note) for note in notes),
+        sum(map(points, plan.task.cells["answer"])),
+        plan.answer,
+        model_answer(plan.task) if solutions else None,
+    )
 
 
 def _checks(plan: TaskPlan, run: Run | None, limits: Limits) -> list[CheckMark]:
@@ -100,9 +108,13 @@ def _checks(plan: TaskPlan, run: Run | None, limits: Limits) -> list[CheckMark]:
 
 def _check(name: str, worth: float, outcome: Outcome | None, run: Run | None, limits: Limits) -> CheckMark:
     if outcome is None or (run and run.fault):
-        return CheckMark(name, 0, worth, "" if run is None or run.fault else "Not run: what came before had been stopped.")
+        return CheckMark(
+            name, 0, worth, "" if run is None or run.fault else "Not run: what came before had been stopped."
+        )
     passed = outcome.kind == "ok"
-    return CheckMark(name, worth if passed else 0, worth, "" if passed else words.of_check(outcome, _limit(outcome, limits)))
+    return CheckMark(
+        name, worth if passed else 0, worth, "" if passed else words.of_check(outcome, _limit(outcome, limits))
+    )
 
 
 def _feedback(plan: TaskPlan, run: Run | None, submission: Submission, limits: Limits) -> list[str]:

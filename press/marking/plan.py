@@ -48,7 +48,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Step:
-    """One cell to run. kind: "setup", "own" (the reader's) or "check"; hidden: the line where its hidden checks begin."""
+    """One cell to run. kind: "setup", "own" (the reader's) or "check"; hidden: the line where hidden checks begin."""
 
     kind: str
     id: str
@@ -170,7 +170,12 @@ def _own(task: Task, mine: list[Placed]) -> Iterator[Step]:
     last = max((i for i, place in enumerate(mine) if place.id in checks), default=len(mine))
     for place in mine[:last]:
         kind = (role(place.id) or ("", ""))[1] if place.id else ""
-        if place.cell.kind == "code" and place.id not in checks and kind in ("", "solution") and place.cell.source.strip():
+        if (
+            place.cell.kind == "code"
+            and place.id not in checks
+            and kind in ("", "solution")
+            and place.cell.source.strip()
+        ):
             yield Step("own", place.id or "your cell", place.cell.source)
 
 

@@ -51,8 +51,13 @@ def _show_class(console: Console, marks: list[NotebookMark]) -> None:
         table = Table("notebook", "marks", "for a person", *(str(n) for n, _ in enumerate(rows[0].tasks, 1)), "notes",
                       title=f"Exercises of {escape(exercise)}", title_justify="left")
         for mark in rows:
-            table.add_row(escape(mark.name), f"{mark.points:g} of {mark.worth:g}", f"{mark.person:g}",
-                          *(f"{SIGNS[task.state]} {task.points:g}" for task in mark.tasks), escape("; ".join(mark.notes)))
+            table.add_row(
+                escape(mark.name),
+                f"{mark.points:g} of {mark.worth:g}",
+                f"{mark.person:g}",
+                *(f"{SIGNS[task.state]} {task.points:g}" for task in mark.tasks),
+                escape("; ".join(mark.notes)),
+            )
         console.print(table)
         console.print("; ".join(f"{n}: {task.title}" for n, task in enumerate(rows[0].tasks, 1)), markup=False,
                       highlight=False)
@@ -82,8 +87,10 @@ def told(task: TaskMark) -> list[str]:
     lines += [f"Note: {note}." for note in task.notes]
     if task.answer is not None:
         worth = f", worth {task.person:g}" if task.person else ""
-        lines.append(f"Written answer{worth}: " + (f"{len(task.answer.split())} words, for a person to read." if task.answer
-                                                 else "none yet."))
+        lines.append(
+            f"Written answer{worth}: "
+            + (f"{len(task.answer.split())} words, for a person to read." if task.answer else "none yet.")
+        )
     if task.model:
         lines.append(f"Model answer: {task.model}")
     return list(dict.fromkeys(lines)) or [f"{STATES[task.state][0].upper()}{STATES[task.state][1:]}."]
@@ -102,7 +109,7 @@ def as_json(marks: list[NotebookMark]) -> str:
 
 
 def as_csv(marks: list[NotebookMark]) -> str:
-    """A row per notebook, a column per task: for a teacher's table. A text that a spreadsheet would run gets a quote."""
+    """A row per notebook, a column per task. A text that a spreadsheet would run gets a quote."""
     names = list(dict.fromkeys(name for mark in marks for name in _columns(mark)))
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
@@ -131,7 +138,9 @@ def as_html(marks: list[NotebookMark]) -> str:
     return template.render(marks=marks, groups=by_exercise(marks), isolation=ISOLATION)
 
 
-def write(marks: list[NotebookMark], json_file: Path | None, html_file: Path | None, csv_file: Path | None) -> Iterator[Path]:
+def write(
+    marks: list[NotebookMark], json_file: Path | None, html_file: Path | None, csv_file: Path | None
+) -> Iterator[Path]:
     """Write the reports that are asked for; yields each file's path."""
     for path, make in ((json_file, as_json), (html_file, as_html), (csv_file, as_csv)):
         if path:

@@ -50,7 +50,9 @@ def find(paths: Iterable[Path]) -> Iterator[tuple[Path, str, Path | None]]:
     """
     for path in paths:
         if path.is_dir():
-            found = (p for p in path.rglob("*.ipynb") if not SKIPPED & {*p.parts} and (p.is_symlink() or not p.is_dir()))
+            found = (
+                p for p in path.rglob("*.ipynb") if not SKIPPED & {*p.parts} and (p.is_symlink() or not p.is_dir())
+            )
             yield from ((p, str(p.relative_to(path)), path) for p in sorted(found))
         elif path.exists() or path.is_symlink():
             yield path, path.name, None
@@ -74,7 +76,9 @@ def read(path: Path, name: str, folder: Path | None = None) -> Submission:
 def _text(path: Path, name: str, folder: Path | None) -> str:
     try:
         if path.is_symlink() and folder and not path.resolve(strict=True).is_relative_to(folder.resolve()):
-            raise Refused(f"{name} is a link to a file outside the folder, which is not followed; put the notebook itself there")
+            raise Refused(
+                f"{name} is a link to a file outside the folder, which is not followed; put the notebook itself there"
+            )
         size = path.stat().st_size
         if not path.is_file():
             raise Refused(f"{name} is not a file; expected a notebook")
@@ -100,7 +104,9 @@ def _notebook(text: str, name: str) -> dict[str, Any]:
     if major == 3:
         found = _from_three(text, name)
     elif major != 4:
-        raise Refused(f"{name} is not a notebook of format 4 (it says {str(major)[:20]!r}); save it again in Jupyter or Colab")
+        raise Refused(
+            f"{name} is not a notebook of format 4 (it says {str(major)[:20]!r}); save it again in Jupyter or Colab"
+        )
     if not isinstance(found.get("cells"), list):
         raise Refused(f"{name} has no list of cells; save it again in Jupyter or Colab")
     return found
@@ -119,7 +125,12 @@ def _check_language(metadata: dict[str, Any], name: str) -> None:
         entry = metadata.get(key)
         language = entry.get(part) if isinstance(entry, dict) else None
         if isinstance(language, str):
-            if not PYTHON.fullmatch(language) and part != "name" or key == "language_info" and not PYTHON.fullmatch(language):
+            if (
+                not PYTHON.fullmatch(language)
+                and part != "name"
+                or key == "language_info"
+                and not PYTHON.fullmatch(language)
+            ):
                 raise Refused(f"{name} is a notebook for {language[:30]}; expected Python")
             return
 

@@ -16,13 +16,16 @@ STOPPED = {"time": "was still running when its time was over ({limit})",
            "memory": "used more memory than is allowed ({limit})",
            "output": "printed without end, or nearly so (more than 2 MB of text)",
            "death": "ended the program that ran it: {message}"}
-HINTS = {"ModuleNotFoundError": "the book's own packages are all that the exercises need",
-         "RecursionError": "a function calls itself without coming to an end",
-         "MemoryError": "something is far larger than it should be: print shapes before you multiply",
-         "SystemExit": "a notebook has no use for exit() or quit(): take the call out",
-         "KeyboardInterrupt": "something in it interrupted the run: take that out",
-         "StdinNotImplementedError": "nobody is there to type: take input() out",
-         "SyntaxError": "Python cannot read the cell as it stands", "IndentationError": "look at how far lines are indented"}
+HINTS = {
+    "ModuleNotFoundError": "the book's own packages are all that the exercises need",
+    "RecursionError": "a function calls itself without coming to an end",
+    "MemoryError": "something is far larger than it should be: print shapes before you multiply",
+    "SystemExit": "a notebook has no use for exit() or quit(): take the call out",
+    "KeyboardInterrupt": "something in it interrupted the run: take that out",
+    "StdinNotImplementedError": "nobody is there to type: take input() out",
+    "SyntaxError": "Python cannot read the cell as it stands",
+    "IndentationError": "look at how far lines are indented",
+}
 
 
 def of_check(outcome: Outcome, limit: str) -> str:
@@ -31,7 +34,9 @@ def of_check(outcome: Outcome, limit: str) -> str:
         return f"The check {_stopped(outcome, limit)}{_where(outcome)}."
     hidden = _is_hidden(outcome)
     label = "A hidden check: " if hidden else ""
-    if outcome.name == "AssertionError" and not (outcome.place and outcome.place[0].kind == "own" and not outcome.message):
+    if outcome.name == "AssertionError" and not (
+        outcome.place and outcome.place[0].kind == "own" and not outcome.message
+    ):
         return label + _sentence(outcome.message or _asserted(outcome, hidden))
     if outcome.name == "NotImplementedError" and STUB in outcome.message:
         return "The place-holder is still there: replace the line that raises NotImplementedError by your solution."
@@ -56,8 +61,10 @@ def elsewhere(outcome: Outcome, submission: Submission, own: list[Step]) -> str 
     mine = {step.source for step in own}
     if found and any(found[1] in bindings([cell.source]) for cell in submission.cells
                      if cell.kind == "code" and cell.source not in mine):
-        return (f"{found[1]} is defined in another cell of your notebook, but each task runs by itself after the set-up: "
-                "define or import it in this task's cell too.")
+        return (
+            f"{found[1]} is defined in another cell of your notebook, but each task runs by itself after the set-up: "
+            "define or import it in this task's cell too."
+        )
     return None
 
 
