@@ -41,6 +41,10 @@ PLATFORMS = {
     "spot": "Canvas: not supported, its import says so. Blackboard: not in its list.",
 }
 
+PLAIN = {"number": "without its tolerance", "order": "marked as a whole", "text": "the listed spellings",
+         "shape": "the listed spellings", "output": "the listed spellings"}
+SILENT = "feedback and explanations are left out: the standard's response templates show none"
+
 
 @dataclass
 class Item:
@@ -63,6 +67,7 @@ def write(job: Job) -> dict[str, bytes]:
 def package(job: Job, make_item, make_test, make_manifest) -> dict[str, bytes]:  # noqa: ANN001
     """The files of a content package; the three functions write what differs between the versions."""
     files: dict[str, bytes] = {}
+    job.report.note([] if job.feedback else [SILENT])
     for entry in job.entries:
         files[f"items/{entry.id}.xml"] = _xml(make_item(job, entry))
         for picture in shown(job, entry):
@@ -87,7 +92,7 @@ def shown(job: Job, entry: Entry) -> list[Picture]:
 def item(job: Job, entry: Entry) -> etree._Element:
     """The assessmentItem of a question."""
     made = parts(job, entry)
-    job.report.became(entry, made.interaction, made.remark)
+    job.report.became(entry, made.interaction, made.remark if job.feedback else PLAIN.get(entry.question.kind, ""))
     tree = _assembled(job, entry, made)
     tree.set(XSI, f"{SPACE} {SCHEMA}")
     return _in_space(tree, SPACE)
@@ -157,10 +162,9 @@ def _number(job: Job, entry: Entry, question: Number) -> Item:
     score = _condition(_between(question.answer, reach), _score(_value("float", "1")))
     rules = [(_between(value, reach), told) for value, told in slips(question, job.report)]
     units = f"; the units {', '.join(question.units)} are not read" if question.units else ""
-    lost = "" if job.feedback else "; without its tolerance"
     return Item("textEntryInteraction", _declared([f"{question.answer:.15g}"], "single", "float"),
                 [*_entry(prose, asked(question))], "match_correct", [score], rules,
-                remark=f"a number within its tolerance{units}" if job.feedback else f"a number{units}{lost}")
+                remark=f"a number within its tolerance{units}")
 
 
 def _between(value: float, reach: float) -> etree._Element:
