@@ -13,6 +13,8 @@ from press.book import Book, BookError, Chapter
 from press.render import notebook as nb
 
 CELL = re.compile(r"^# %% (?P<path>\S+\.ipynb) #?(?P<cell>[\w-]+)", re.M)
+REFERENCE = re.compile(r"@?\b(?P<label>(?:eq|thm|lem|cor|prp|def|exm|exr|fig|tbl|sec)-[a-z][a-z0-9-]*[a-z0-9])\b")
+PROSE = re.compile(r"(?<=<p>).*?(?=</p>)", re.S)
 HEADING = re.compile(r"^#{1,6}\s.*\{#(?P<id>sec-[\w-]+)[^}]*\}\s*$", re.M)
 
 
@@ -183,3 +185,16 @@ def prose(doc: str) -> str:
 
 def _code(found: re.Match[str]) -> str:
     return f"<code>{found[1]}</code>"
+
+
+def referred(text: str, labels: dict[str, dict[str, str]]) -> tuple[str, list[str]]:
+    """The page body with the labels that its docstrings name as links, and the names that are no label of the book."""
+    unknown: list[str] = []
+
+    def link(found: re.Match[str]) -> str:
+        if label := labels.get(found["label"]):
+            return f'<a href="../{label["url"]}">{label["text"]}</a>'
+        unknown.append(found["label"])
+        return found[0]
+
+    return PROSE.sub(lambda part: REFERENCE.sub(link, part[0]), text), unknown

@@ -161,7 +161,7 @@ __all__ = ['double']
 
 # %% ../chapters/one/first.ipynb #double
 def double(x: int) -> int:
-    """Twice `x`."""
+    """Twice `x`, by eq-first-norm. Source: @thm-first-salt."""
     return 2 * x
 '''
 EXPLORABLE = 'customElements.define("dl-kitchen", class extends HTMLElement {});  // "</script>" in a comment\n'

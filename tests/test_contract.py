@@ -459,8 +459,16 @@ def test_search_index_for_servers(pandoc_book):
 def test_package_page_links_the_section_that_explains_it(pandoc_book):
     page = parsed(pandoc_book.output / "api/first.html")
     item = by_id(page, "double")
-    assert "double(x: int) -> int" in words(item) and "Twice x." in words(item)
+    assert "double(x: int) -> int" in words(item) and "Twice x, by Equation 1.1. Source: Theorem 1.1." in words(item)
     assert item.xpath('.//a[@href="../chapters/one/first.html#sec-first-deep"]')
+    assert item.xpath('.//a[@href="../chapters/one/first.html#thm-first-salt"]')
+
+
+def test_an_unknown_label_in_a_docstring_fails_the_build(fresh):
+    module = fresh.root / "dlbook/first.py"
+    module.write_text(module.read_text("utf-8").replace("eq-first-norm", "eq-first-form"), encoding="utf-8")
+    with pytest.raises(ProblemsFound, match="dlbook/first.py: a docstring names eq-first-form"):
+        embedded.render(fresh)
 
 
 def test_titles_are_shown_not_run(pandoc_book):

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from press import api, assets, courses, desk
-from press.book import Book, ProblemsFound
+from press.book import Book, Problem, ProblemsFound
 from press.quiz import paper
 from press.quiz.page import script as quiz_script
 from press.render import Progress, Report, facts, pages, references, site
@@ -68,9 +68,10 @@ def check(book: Book, jobs: int | None = None, progress: Progress | None = None)
         done = list(pool.map(lambda item: bodies.make(book, item, prepared, cited), prepared.pages))
     made = [Made(item.page, item.title, body) for item, (body, _) in zip(prepared.pages, done, strict=True)]
     paper.every(book)
-    made += [*_desk_pages(book, prepared.labels), *_api_pages(book), _lost()]
+    own, problems = _api_pages(book, prepared.labels)
+    made += [*_desk_pages(book, prepared.labels), *own, _lost()]
     files = shared_files(book, prepared.pages)
-    problems = bodies.check_links(prepared.pages, made_ids(made), set(files))
+    problems += bodies.check_links(prepared.pages, made_ids(made), set(files))
     if problems:
         raise ProblemsFound(problems)
     fresh = [item.page.name for item, (_, new) in zip(prepared.pages, done, strict=True) if new]
@@ -159,13 +160,16 @@ def _linked(book: Book, item: Prepared, known: dict[str, Path]) -> Iterator[tupl
 # ---- pages ----------------------------------------------------------------------------------------------------------
 
 
-def _api_pages(book: Book) -> list[Made]:
-    """The package's pages; none where the book has no package."""
-    every = api.modules(book)
-    if not every:
-        return []
-    return [_api_page("index", "The package dlbook", api.index(every), []),
-            *(_api_page(m.name, f"dlbook.{m.name}", api.html(m), [item.name for item in m.items]) for m in every)]
+def _api_pages(book: Book, labels: dict[str, dict[str, str]]) -> tuple[list[Made], list[Problem]]:
+    """The package's pages, and a problem for each docstring that names an unknown label; none without a package."""
+    every, problems = api.modules(book), []
+    made = [_api_page("index", "The package dlbook", api.index(every), [])] if every else []
+    for module in every:
+        text, unknown = api.referred(api.html(module), labels)
+        problems += [Problem(f"dlbook/{module.name}.py", f"a docstring names {name}, which is no label of the book; "
+                             "mend it in the chapter that exports it") for name in unknown]
+        made.append(_api_page(module.name, f"dlbook.{module.name}", text, [item.name for item in module.items]))
+    return made, problems
 
 
 def _api_page(name: str, title: str, text: str, names: list[str]) -> Made:
