@@ -20,7 +20,7 @@ import pypandoc
 import yaml
 
 from press import exercises, notebooks, quiz
-from press.book import Book, Chapter, Problem, ProblemsFound
+from press.book import Book, BookError, Chapter, Problem, ProblemsFound
 from press.exercises import FIGURE_MIME
 from press.files import write_if_changed
 from press.front import Front, read_notebook
@@ -252,7 +252,8 @@ def questions(subject: Subject) -> Iterator[str]:
         yield "fewer than four kinds of question"
     if 2 * sum(question.conceptual for question in asked) < len(asked):
         yield "fewer than half of the questions are conceptual"
-    yield from (f"{p.cell}: {p.message}" for p in quiz.check_chapter(subject.book, subject.chapter))
+    yield from (f"{p.cell}: {p.message}" if p.cell else p.message
+                for p in quiz.check_chapter(subject.book, subject.chapter))
 
 
 def sources(subject: Subject) -> Iterator[str]:
@@ -320,6 +321,8 @@ def _found(row: Row, subject: Subject) -> list[str]:
         return list(row(subject))
     except ProblemsFound as error:
         return [str(problem).removeprefix(f"{subject.chapter.source}, ") for problem in error.problems]
+    except BookError as error:
+        return [str(error)]
 
 
 def _excused(chapter: Chapter, row: str) -> bool:

@@ -34,6 +34,7 @@ DATA_LIMIT = 60_000_000                      # characters of images and tables p
 SOCKET_LIMIT = 80                            # AF_UNIX takes 104 bytes on macOS, 107 on Linux, our names included
 WRITTEN = ("stream", "display_data", "execute_result", "update_display_data")
 DROPPED = ("MPLBACKEND", "PYTHONSTARTUP", "PYTHONINSPECT", "FORCE_COLOR", "PYTEST_CURRENT_TEST")
+INVENTED = re.compile(r" \((?:\d+\.py|<[^>]*>), line \d+\)$")  # the file that IPython invents for a cell
 CAPTURE = "import dlbook.viz as _v; _v.capture_figures(); del _v"
 
 
@@ -172,7 +173,8 @@ class Kernel:
             await self._or_stopped(task, self.limits.cell)
         except CellExecutionError as error:
             trace = await self._exit_trace() if error.ename == "SystemExit" else None
-            raise self._failed(cell, f"{error.ename}: {outputs.plain(error.evalue)}", trace) from None
+            said = INVENTED.sub("", outputs.plain(error.evalue))
+            raise self._failed(cell, f"{error.ename}: {said}", trace) from None
         except DeadKernelError:
             raise self._failed(cell, self._ending()) from None
         except Failure as failure:

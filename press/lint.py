@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from press import fingerprint, notebooks
+from press import exercises, fingerprint, notebooks
 from press.book import Book, Chapter, Problem, ProblemsFound
 from press.front import Front
 
@@ -55,7 +55,11 @@ def _exercises(path: Path, chapter: Chapter) -> Iterator[Problem]:
     except ProblemsFound as error:
         yield from error.problems
         return
+    if faults := fingerprint.id_faults(notebook):
+        yield from (Problem(name, said) for said in faults)
+        return
     yield from (Problem(name, said, cell) for cell, said in _text(notebook))
+    yield from (Problem(name, said, cell) for cell, said in exercises.leaking(exercises.read(path)))
 
 
 def _notebook(notebook: dict) -> Iterator[tuple[str, str]]:

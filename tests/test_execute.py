@@ -35,6 +35,7 @@ CHAPTERS: dict[str, list[tuple[str, str]]] = {
     "good": [("greet", "print('\\x1b[31mhello\\x1b[0m')"), ("object", "#| label: x\nobject()"),
              ("sum", "1 + 1"), ("bar", "for i in range(9): print(i, end='\\r')\nprint('done')"),
              ("warn", "import sys\n_ = sys.stderr.write('careful')")],
+    "typo": [("fine", "x = 1"), ("open", "y = 2\nz = (1 2)")],
     "fails": [("fine", "x = 1"), ("divide", "y = 2\n\nx / 0")],
     "exits": [("exit", "a = 1\nimport sys; sys.exit(4)")],
     "dies": [("die", "import os\nos._exit(3)")],
@@ -56,6 +57,7 @@ CHAPTERS: dict[str, list[tuple[str, str]]] = {
     "broken": [("x", "1")],
 }
 EXPECTED = {
+    "typo": ("open", 2, "SyntaxError: invalid syntax. Perhaps you forgot a comma?"),
     "fails": ("divide", 3, "ZeroDivisionError: division by zero"),
     "exits": ("exit", 2, "SystemExit: 4"),
     "dies": ("die", None, "ended itself (exit status 3)"),
@@ -154,6 +156,10 @@ def test_a_chapter_that_fails_is_reported_with_its_place_and_keeps_its_notebook(
         assert (book.root / f"chapters/a/{name}.ipynb").read_bytes() == before[name]
     report = (book.root / result.report).read_text()
     assert message in report and f"a/{name}" in report and message in printed
+
+
+def test_a_cell_that_is_no_python_is_told_without_the_file_that_ipython_invents(all_ways):
+    assert all_ways[2]["typo"].message == EXPECTED["typo"][2]
 
 
 @pytest.mark.parametrize("name", ["fails", "loops", "spams"])

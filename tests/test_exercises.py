@@ -11,7 +11,8 @@ import pytest
 from nbformat.v4 import new_markdown_cell
 
 from press import book as model
-from press import downloads, exercises
+from press import downloads, exercises, lint
+from press.book import BookError
 from press.exercises.source import grading
 from tests.conftest import ROOT, code, text, write_notebook
 
@@ -51,6 +52,54 @@ def test_the_task_notebook_has_stubs_and_no_solution(chapter):
     sources = "\n".join(cell.source for cell in exercises.task_notebook(source).cells)
     assert "2 * x" not in sources and "It doubles" not in sources and "HIDDEN" not in sources and "-3" not in sources
     assert 'raise NotImplementedError("write your solution of: Double it")' in sources
+
+
+BEGIN, END = "    ### BEGIN SOLUTION\n", "    ### END SOLUTION\n"
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ((END, ""), "### BEGIN SOLUTION has no ### END SOLUTION"),
+    ((BEGIN, ""), "### END SOLUTION has no ### BEGIN SOLUTION"),
+    ((BEGIN, "    ## BEGIN SOLUTION\n"), "`## BEGIN SOLUTION` is no marker; write ### BEGIN SOLUTION"),
+    ((BEGIN, "    ###BEGIN SOLUTION\n"), "`###BEGIN SOLUTION` is no marker; write ### BEGIN SOLUTION"),
+    (("    ### BEGIN SOLUTION\n    return", "    return 0  # Begin Solution\n    return"),
+     "`return 0  # Begin Solution` is no marker; write ### BEGIN SOLUTION"),
+    ((BEGIN, "    # begin_solution\n"), "`# begin_solution` is no marker; write ### BEGIN SOLUTION"),
+])
+def test_a_slip_of_a_marker_that_would_give_the_solution_away_is_refused(chapter, change, said):
+    slipped = code(SOLUTION.source.replace(*change), "double-solution", **SOLUTION.metadata)
+    found = chapter(SETUP, TASK, slipped, CHECK)
+    with pytest.raises(BookError) as caught:
+        exercises.task_notebook(exercises.read(found.exercises))
+    assert str(caught.value) == f"the task notebook would hold a solution: cell double-solution: {said}"
+    assert told(found, said)
+
+
+def test_a_solution_without_markers_is_a_slip_of_the_source(chapter):
+    bare = code("def double(x):\n    return 2 * x\n", "double-solution", **SOLUTION.metadata)
+    assert told(chapter(SETUP, TASK, bare, CHECK), "has no ### BEGIN SOLUTION, so that all of it would be given away")
+
+
+def told(found, said: str) -> bool:
+    """Whether the sources' check names the cell and says this of it."""
+    return f"exercises/part/one.ipynb, cell double-solution: {said}" in map(str, lint.chapter_problems(found))
+
+
+@pytest.mark.parametrize(("cell", "said"), [
+    (text("<!-- BEGIN SOLUTION -->\nIt doubles.", "say-answer"),
+     "<!-- BEGIN SOLUTION --> has no <!-- END SOLUTION -->"),
+    (code("### BEGIN HIDDEN TESTS\nassert 1", "say-check"), "### BEGIN HIDDEN TESTS has no ### END HIDDEN TESTS"),
+    (code("### BEGIN HIDDEN TEST\nassert 1\n### END HIDDEN TEST", "say-check"),
+     "`### BEGIN HIDDEN TEST` is no marker; write ### BEGIN HIDDEN TESTS"),
+])
+def test_answers_and_hidden_checks_are_not_given_away_either(chapter, cell, said):
+    assert list(exercises.leaking(exercises.read(chapter(cell).exercises))) == [(cell.id, said)]
+
+
+def test_words_that_only_sound_like_a_marker_are_no_slip(chapter):
+    prose = text("In the end, solutions differ.\n\nEnd. Solution follows.", "say-task")
+    source = exercises.read(chapter(prose).exercises)
+    assert list(exercises.leaking(source)) == []
 
 
 def test_the_solution_notebook_has_no_solution_markers_and_keeps_the_hidden_checks(chapter):

@@ -6,8 +6,8 @@ the solutions pass their checks and unsolved tasks fail them. What marks a reade
 
 from press.exercises.page import compile_exercises, markdown
 from press.exercises.source import FIGURE_MIME, Task, faults, read, tasks
-from press.exercises.split import solution_notebook, task_notebook
+from press.exercises.split import leaking, solution_notebook, task_notebook
 from press.exercises.trial import check
 
-__all__ = ["FIGURE_MIME", "Task", "check", "compile_exercises", "faults", "markdown", "read", "solution_notebook",
-           "task_notebook", "tasks"]
+__all__ = ["FIGURE_MIME", "Task", "check", "compile_exercises", "faults", "leaking", "markdown", "read",
+           "solution_notebook", "task_notebook", "tasks"]
