@@ -395,7 +395,7 @@ def test_notebooks_can_be_downloaded(site, first, suffix):
 
 def test_repository_links_come_from_the_config(first):
     links = first.xpath("//a/@href")
-    assert "https://colab.research.google.com/github/example/kitchen/blob/main/chapters/one/first.ipynb" in links
+    assert "https://colab.research.google.com/github/example/kitchen/blob/notebooks/one/first.ipynb" in links
     assert [a for a in links if a.startswith("https://github.com/example/kitchen/") and "issues" in a]
 
 

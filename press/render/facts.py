@@ -19,6 +19,7 @@ from press.render import notebook as nb
 WORDS_PER_MINUTE = 200   # adults read expository English at 175 to 300 (Brysbaert 2019, doi:10.1016/j.jml.2019.104047)
 DOWNLOADS = {"": "This notebook, with its outputs", "-code-along": "Code-along", "-exercises": "Exercises",
              "-solutions": "Solutions"}
+IN_COLAB = {"": "This notebook", "-code-along": "Code-along", "-exercises": "Exercises"}
 GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
 
@@ -58,9 +59,16 @@ def downloads(book: Book, chapter: Chapter) -> list[dict[str, Any]]:
     found = [{"text": text, "url": f"{up}downloads/{chapter.id}{suffix}.ipynb", "name": f"{chapter.slug}{suffix}.ipynb",
               "external": False} for suffix, text in DOWNLOADS.items()
              if not suffix or download_source(book, chapter, suffix).is_file()]
-    if address := repository_links(book, chapter.source)["colab_url"]:
-        found.append({"text": "Open in Colab", "url": address, "name": "", "external": True})
-    return found
+    there = {suffix: text for suffix, text in IN_COLAB.items()
+             if not suffix or download_source(book, chapter, suffix).is_file()}
+    return found + [{"text": f"{text} in Colab", "url": address, "name": "", "external": True}
+                    for suffix, text in there.items() if (address := colab(book, f"{chapter.id}{suffix}.ipynb"))]
+
+
+def colab(book: Book, notebook: str) -> str | None:
+    """Where Colab opens a download: a branch that publish.yml fills; None without a repository on GitHub."""
+    hosted = GITHUB.match(_base(book))
+    return f"https://colab.research.google.com/github/{hosted[1]}/blob/notebooks/{quote(notebook)}" if hosted else None
 
 
 def download_source(book: Book, chapter: Chapter, suffix: str) -> Path:
@@ -71,14 +79,16 @@ def download_source(book: Book, chapter: Chapter, suffix: str) -> Path:
 
 def repository_links(book: Book, path: str) -> dict[str, str | None]:
     """Addresses of a source file in the book's repository; None where `_quarto.yml` names no repository."""
-    base = (book.repository or "").rstrip("/").removesuffix(".git")
+    base = _base(book)
     branch = book.config["book"].get("repo-branch", "main")
-    hosted = GITHUB.match(base)
-    colab = f"https://colab.research.google.com/github/{hosted[1]}/blob/{branch}/{quote(path)}" if hosted else None
     return {"source_url": f"{base}/blob/{branch}/{quote(path)}" if base else None,
             "edit_url": f"{base}/edit/{branch}/{quote(path)}" if base else None,
             "report_url": f"{base}/issues/new?title={quote(path + ': ')}" if base else None,
-            "colab_url": colab if path.endswith(".ipynb") else None}
+            "colab_url": colab(book, path.removeprefix("chapters/")) if path.endswith(".ipynb") else None}
+
+
+def _base(book: Book) -> str:
+    return (book.repository or "").rstrip("/").removesuffix(".git")
 
 
 def _run(record: dict[str, Any]) -> dict[str, str]:
