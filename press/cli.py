@@ -176,6 +176,19 @@ def quiz_export(chapters: Chapters = None,
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+@quiz_app.command("exam")
+def quiz_exam(name: Annotated[str, typer.Argument(help="A blueprint of quizzes/blueprints, such as mock-exam.")],
+              form: Annotated[str, typer.Option(help="A to E: five draws of the same blueprint.")] = "A",
+              output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("exams")) -> None:
+    """Write an exam on paper, and its key with the marking scheme, as PDF."""
+    from press.quiz import blueprint, paper
+    book = model.load()
+    number = paper.form_number(form)
+    found = blueprint.load(book.root / "quizzes" / "blueprints" / f"{name}.yml")
+    for path in paper.write(book, f"{name}-{form.lower()}", found, number, output):
+        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
 @quiz_app.command("schema")
 def quiz_schema() -> None:
     """Print the JSON Schema of a quiz file, for editors."""

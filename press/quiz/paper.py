@@ -39,6 +39,13 @@ def scheme(question: Question, points: float) -> str:
     return f"{whole}, all or nothing."
 
 
+def form_number(form: str) -> int:
+    """0 for "A" and so on. Raises BookError for a letter that no form has."""
+    if len(form) != 1 or form.upper() not in FORM:
+        raise BookError(f"form {form!r} is none of {', '.join(FORM)}; choose one of these")
+    return FORM.index(form.upper())
+
+
 def write(book: Book, name: str, blueprint: Blueprint, form: int, folder: Path) -> list[Path]:
     """Write `<name>.pdf` and `<name>-key.pdf` for a form into the folder. Raises BookError where Typst refuses."""
     drawn = draw(book, blueprint, form)
