@@ -52,7 +52,7 @@ class Taught:
 def courses(book: Book) -> list[Course]:
     """The courses of `syllabus.yml`, none where it names none. Raises BookError where a line names no course."""
     path = book.root / "syllabus.yml"
-    raw = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    raw = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if path.is_file() else {}
     if not raw.get("courses"):
         return []
     lines = [Line(line["id"], line["text"], tuple(line["covers"])) for line in raw["lines"]]
@@ -68,7 +68,8 @@ class Paths:
     def __init__(self, book: Book, labels: dict[str, dict[str, str]]):
         self.book, self.labels = book, labels
         self.courses = courses(book)
-        self.fronts = {chapter.id: Front.of(chapter) for chapter in book}
+        wanted = {name for course in self.courses for line in course.lines for name in line.covers}
+        self.fronts = {chapter.id: Front.of(chapter) for chapter in book if chapter.id in wanted}
         self.quizzes = {chapter.id: load(chapter.quiz).questions for chapter in book if chapter.quiz.is_file()}
         self.tasks = {c.id: len(tasks(read(c.exercises))) for c in book if c.exercises.is_file()}
 

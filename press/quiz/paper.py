@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
 import typst
 
 from press.book import Book, BookError
+from press.files import write_if_changed
 from press.quiz import compute, printed
 from press.quiz.blueprint import Blueprint, Drawn, blueprints, draw
 from press.quiz.source import Choice, Match, Number, Order, Question
@@ -63,20 +65,24 @@ def _pdf(book: Book, blueprint: Blueprint, form: int, drawn: list[Drawn], key: b
     points = sum(item.section.points for item in drawn)
     head = {"title": blueprint.title, "form": FORM[form], "minutes": blueprint.minutes, "points": points, "key": key}
     values = ", ".join(f"{name}: {'none' if value is None else json.dumps(value)}" for name, value in head.items())
-    source = book.build / "typst" / f"exam-{target.stem}.typ"
-    source.parent.mkdir(parents=True, exist_ok=True)
-    body = _typst(book, _markdown(blueprint, drawn, key))
+    text = _resolved(book, _markdown(blueprint, drawn, key))
     style = (book.root / "theme/print/exam.typ").read_text(encoding="utf-8")
-    text = f'#import "/theme/print/exam.typ": exam, question\n#show: exam.with({values})\n\n{body}// {digest(style)}\n'
-    if target.is_file() and source.is_file() and source.read_text(encoding="utf-8") == text:
-        return target
+    stamp, now = book.build / "typst" / f"exam-{target.stem}.key", digest(values, text, style, str(target))
+    if not (target.is_file() and stamp.is_file() and stamp.read_text() == now):
+        head = f'#import "/theme/print/exam.typ": exam, question\n#show: exam.with({values})\n\n'
+        _compile(book, head + _typst(book, text), target)
+        write_if_changed(stamp, now)
+    return target
+
+
+def _compile(book: Book, text: str, target: Path) -> None:
+    source = book.build / "typst" / f"exam-{target.stem}.typ"
+    write_if_changed(source, text)
     target.parent.mkdir(parents=True, exist_ok=True)
-    source.write_text(text, encoding="utf-8")
     try:
         target.write_bytes(typst.compile(source, root=book.root, ignore_system_fonts=True))
     except typst.TypstError as error:
-        raise BookError(f"Typst cannot set the exam “{blueprint.title}”: {error.message}") from None
-    return target
+        raise BookError(f"Typst cannot set {target.name}: {error.message}") from None
 
 
 def _markdown(blueprint: Blueprint, drawn: list[Drawn], key: bool) -> str:
@@ -97,8 +103,12 @@ def _question(number: int, item: Drawn, key: bool) -> str:
             "```{=typst}\n]\n```")
 
 
-def _typst(book: Book, markdown: str) -> str:
-    text = CITATION.sub("", REFERENCE.sub(lambda found: _named(book, found[1]), markdown))
+def _resolved(book: Book, markdown: str) -> str:
+    """The text with cross-references as words, without citations."""
+    return CITATION.sub("", REFERENCE.sub(lambda found: _named(book, found[1]), markdown))
+
+
+def _typst(book: Book, text: str) -> str:
     out, complaints = pandoc.run(["--from", "markdown-citations", "--to", "typst", "--wrap=none"], text, book.root)
     if complaints:
         raise BookError(f"the exam cannot be set: {complaints[0].message}")
@@ -107,9 +117,16 @@ def _typst(book: Book, markdown: str) -> str:
 
 def _named(book: Book, label: str) -> str:
     """What a cross-reference reads in the book."""
-    path = book.build / "labels.json"
-    labels = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if label not in labels:
+    known = _labels(book.build / "labels.json").get(label)
+    if not known:
         raise BookError(f"@{label} is no label of the book as it was last rendered; run dlbook render first")
-    return f"{labels[label]['text']} ({labels[label]['title']})" if labels[label]["title"] else labels[label]["text"]
+    return f"{known['text']} ({known['title']})" if known["title"] else known["text"]
 
+
+def _labels(path: Path) -> dict[str, dict[str, str]]:
+    return _read(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, mtime_ns: int) -> dict[str, dict[str, str]]:
+    return json.loads(path.read_text(encoding="utf-8"))

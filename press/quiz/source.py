@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -248,10 +249,15 @@ KINDS = {kind: model for model in (Choice, Number, Text, Order, Match, Spot)
 
 
 def load(path: Path) -> Quiz:
-    """Read one quiz. Raises ProblemsFound with the file, the question and the reason."""
+    """Read one quiz, once for each state of the file. Raises ProblemsFound with the file, question and reason."""
+    return _load(path, path.read_bytes())
+
+
+@cache
+def _load(path: Path, data: bytes) -> Quiz:
     name = "/".join(path.parts[-3:])
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(data.decode("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return Quiz.model_validate(raw)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         message = f"is not readable as YAML ({' '.join(str(error).split())}); mend it first"
