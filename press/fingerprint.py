@@ -76,12 +76,13 @@ def fingerprint(root: Path, notebook: dict, profile: str, device: str) -> Finger
     """The fingerprint of a notebook (parsed JSON) in the book at root."""
     trees = [_parse(source(cell)) for cell in code_cells(notebook)]
     modules, libraries = _closure(root, set().union(*map(_imports, trees)) if trees else set())
-    loading = [*trees, *(_module(path) for name, path in modules.items() if name != DATA)] if DATA in modules else []
-    strings = set().union(*map(_strings, loading))
+    loading = [path for name, path in modules.items() if name != DATA]
+    strings = set().union(*map(_strings, trees), *(_module_strings(path, path.stat().st_mtime_ns) for path in loading))
+    entries = registry(root) if DATA in modules else {}
     return Fingerprint(
         cells=cell_hashes(notebook),
         modules={name: _module_hash(name, path) for name, path in sorted(modules.items())},
-        data={name: sha for name, sha in sorted(registry(root).items()) if name in strings},
+        data={name: sha for name, sha in sorted(entries.items()) if name in strings},
         versions={name: _version(name) for name in sorted(libraries)}, profile=profile, device=device)
 
 
@@ -175,7 +176,7 @@ def _closure(root: Path, names: Iterable[str]) -> tuple[dict[str, Path], set[str
             libraries.add(top)
         elif name not in modules and (path := _path(root, name)):
             modules[name] = path
-            queue += [*_imports(_module(path), _package(name, path)), *_parents(name)]
+            queue += [*_module_imports(path, _package(name, path), path.stat().st_mtime_ns), *_parents(name)]
     return modules, {_distribution(name) for name in libraries - sys.stdlib_module_names}
 
 
@@ -244,6 +245,16 @@ def _parsed(path: Path, mtime_ns: int) -> ast.Module:
         return ast.parse(path.read_bytes())
     except (SyntaxError, ValueError) as error:
         raise BookError(f"{path} is not valid Python ({error}); mend the cell that exports it") from None
+
+
+@lru_cache(maxsize=512)
+def _module_imports(path: Path, package: str, mtime_ns: int) -> frozenset[str]:
+    return frozenset(_imports(_parsed(path, mtime_ns), package))
+
+
+@lru_cache(maxsize=512)
+def _module_strings(path: Path, mtime_ns: int) -> frozenset[str]:
+    return frozenset(_strings(_parsed(path, mtime_ns)))
 
 
 def _module_hash(name: str, path: Path) -> str:

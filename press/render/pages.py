@@ -246,8 +246,8 @@ def _placed(book: Book, page: Page, complaint: pandoc.Complaint, markdown: str) 
     if not cell and (line := re.search(r"line (\d+)", complaint.message)):
         above = "\n".join(markdown.split("\n")[: int(line[1])])
         cell = (re.findall(r'\.dl-mark cell="([^"]+)"', above) or [None])[-1]
-    if not cell and (formula := re.search(r"TeX math (.+?),? rendering", complaint.message, re.S)):
-        cell = _cell_with(formula[1], pandoc.run(["--from", READER, "--to", "json"], markdown, book.root)[0])
+    if not cell and complaint.formula:
+        cell = _cell_with(complaint.formula, pandoc.run(["--from", READER, "--to", "json"], markdown, book.root)[0])
     return Problem(page.name, complaint.message, cell)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -13,16 +14,19 @@ import pypandoc
 from press.book import BookError
 
 MARK = "dlbook-problem\t"
+FORMULA = re.compile(r"TeX math (?P<formula>.+?),? rendering as TeX:.*?(?: \^ (?P<why>unexpected .+?))?"
+                     r"(?: expecting .*)?$", re.S)      # Pandoc lists all that it would have taken
 EPOCH = "1577836800"        # the same for every build: documents carry no clock
 MEMORY = ["+RTS", "-A64m", "-O64m", "-RTS"]     # a larger heap: fewer collections, a third of the time of a page
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """One line of complaint: the cell where it is known, and what was said."""
+    """One line of complaint: the cell where it is known, what was said, and the formula that it is about."""
 
     cell: str | None
     message: str
+    formula: str | None = None
 
 
 @cache
@@ -67,4 +71,8 @@ def _complaint(line: str) -> Complaint:
     if line.startswith(MARK):
         cell, _, message = line.removeprefix(MARK).partition("\t")
         return Complaint(cell or None, message)
+    if found := FORMULA.search(line):
+        why = found["why"] or "something is missing or misspelt"
+        told = "it ends too early" if why == "unexpected eof" else why
+        return Complaint(None, f"the formula {found['formula']} does not read as TeX: {told}", found["formula"])
     return Complaint(None, "Pandoc: " + line.removeprefix("[WARNING] "))
