@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from press import notebooks
 from press.book import Chapter, Problem, ProblemsFound
@@ -27,6 +28,13 @@ class Front(BaseModel):
     model_config = ConfigDict(extra="forbid")
     outcomes: list[Outcome] = Field(min_length=1)
     prerequisites: list[str] = []
+
+    @model_validator(mode="after")
+    def _distinct(self):
+        twice = [name for name, n in Counter(outcome.id for outcome in self.outcomes).items() if n > 1]
+        if twice:
+            raise ValueError(f"two outcomes have the id {twice[0]}; give each its own")
+        return self
 
     @classmethod
     def of(cls, chapter: Chapter) -> Front:

@@ -96,6 +96,12 @@ def test_answers_and_hidden_checks_are_not_given_away_either(chapter, cell, said
     assert list(exercises.leaking(exercises.read(chapter(cell).exercises))) == [(cell.id, said)]
 
 
+def test_a_misspelt_name_of_a_check_leaves_its_task_without_one(chapter):
+    misnamed = code(CHECK.source, "double-chek", **CHECK.metadata)
+    found = list(exercises.faults(chapter(SETUP, TASK, SOLUTION, misnamed)))
+    assert found == ["task double has no double-check; write a cell with that id, whose assertions mark it"]
+
+
 def test_words_that_only_sound_like_a_marker_are_no_slip(chapter):
     prose = text("In the end, solutions differ.\n\nEnd. Solution follows.", "say-task")
     source = exercises.read(chapter(prose).exercises)
@@ -158,7 +164,7 @@ def test_a_task_that_needs_another_task_is_a_fault(chapter):
         "### BEGIN SOLUTION\nfour = double(2)\n### END SOLUTION\n", "twice-solution", **graded("twice-solution")
     )
     found = list(exercises.faults(chapter(TASK, SOLUTION, CHECK, more, work)))
-    assert found == ["task twice uses double, which only task double defines; each task must run by itself"]
+    assert "task twice uses double, which only task double defines; each task must run by itself" in found
 
 
 def test_a_hidden_check_that_passes_before_the_task_is_solved_is_a_fault(chapter, tmp_path):

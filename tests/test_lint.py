@@ -13,9 +13,9 @@ def slips(book) -> str:
 
 
 def test_a_sound_chapter_has_no_slip(small_book):
-    cells = [text("## More {#sec-one-more}\n\nIt costs \\$5, $x_1$ and\n\n$$\na \\\\\nb\n$$ {#eq-one-a}\n\n`$HOME`", "a"),
+    cells = [text("## A {#sec-one-a}\n\nIt costs \\$5, $x_1$ and\n\n$$\na \\\\\nb\n$$ {#eq-one-a}\n\n`$HOME`", "a"),
              text("```\n$ make\n::: {.nonsense}\n# comment\n```\n\n<!-- $ ::: -->\n\n::: {.panel-tabset}\n### A", "b"),
-             code("x = '$'", "cell"), text('### B\n::: {.callout-tip title="5.1 :::" collapse="true"}\nx\n:::\n:::', "c"),
+             code("x = '$'", "x"), text('### B\n::: {.callout-tip title="5.1 :::" collapse="true"}\nx\n:::\n:::', "c"),
              text("::: {#thm-one-a}\n## T\nx\n:::\n\n::: {.proof}\ny\n:::", "d"),
              text(':::: {.explorable name="a.b"}\nz\n::::', "e")]
     assert slips(small_book(*cells)) == ""
@@ -71,6 +71,7 @@ def test_an_option_that_says_nothing_is_named_with_its_cell(small_book, source, 
     (FRONT.replace("lines: [X01]", "lines: []"), "outcome 1: lines has 0 entries; expected at least 1"),
     (FRONT.replace("id: derive", "id: To_Derive"), "outcome 1: id is 'To_Derive'; expected small letters, digits"),
     (FRONT.replace("outcomes:", "outcomes: ["), "cell front: not readable as YAML"),
+    (FRONT.replace("id: build", "id: derive"), "cell front: two outcomes have the id derive; give each its own"),
     ("no dashes", "the first cell must be raw and hold the outcomes as YAML between ---"),
 ])
 def test_a_promise_that_would_disappear_is_one_sentence(small_book, front, said):

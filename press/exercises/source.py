@@ -106,6 +106,8 @@ def _task_faults(task: Task) -> Iterator[str]:
     work = task.cells["solution"] + task.cells["answer"]
     if not work or not all(MARKERS.search(cell.source) for cell in work):
         yield f"task {task.name} has no solution between BEGIN SOLUTION and END SOLUTION"
+    if task.cells["solution"] and not task.marks_itself:
+        yield f"task {task.name} has no {task.name}-check; write a cell with that id, whose assertions mark it"
     for cell in task.cells["check"]:
         if HIDDEN_MARKER.search(HIDDEN.sub("", cell.source)):
             yield f"cell {cell.id} has a BEGIN or END HIDDEN TESTS without its partner"

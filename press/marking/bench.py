@@ -27,6 +27,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbformat.v4 import new_notebook
 
 from press import outputs
+from press.book import data_folder
 from press.kernel import Failure, Kernel, Limits
 from press.marking.plan import Step, TaskPlan
 
@@ -236,8 +237,7 @@ async def run_task(plan: TaskPlan, env: dict[str, str], limits: Limits) -> Run:
 
 def environment(root: Path | None, threads: int) -> dict[str, str]:
     """What a marking kernel gets: the CPU and the quick profile, so that marks are the same everywhere."""
-    shared = root.parent / "shared" / "data" if root else None
-    data = {} if os.environ.get("DLBOOK_DATA") or not (shared and shared.is_dir()) else {"DLBOOK_DATA": str(shared)}
+    data = data_folder(root) if root else {}
     path = os.pathsep.join(filter(None, [str(root) if root else "", os.environ.get("PYTHONPATH", "")]))
     pools = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
     return {

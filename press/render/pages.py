@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -267,13 +268,14 @@ def _cell_with(formula: str, ast: str) -> str | None:
 def _index(ready: Iterable[Prepared], problems: list[Problem]) -> dict[str, dict[str, str]]:
     """Label → {kind, number, text, title, url}; a label defined twice is a problem."""
     index: dict[str, dict[str, str]] = {}
+    places: dict[str, str] = {}
     for item in ready:
         for label in item.side["labels"]:
-            first = index.get(label["id"])
-            if first:
-                problems.append(Problem(item.page.name, f"the label {label['id']} is defined in {first['file']} too; "
+            if first := places.get(label["id"]):
+                problems.append(Problem(item.page.name, f"the label {label['id']} is defined in {first} too; "
                                         "labels are unique in the book", label["cell"] or None))
                 continue
+            places[label["id"]] = f"{item.page.name}, cell {label['cell']}" if label["cell"] else item.page.name
             index[label["id"]] = {"kind": label["kind"], "number": label["number"], "title": label["title"],
                                   "text": _text(label, item.page), "url": f"{item.page.url}#{label['id']}",
                                   "file": item.page.name}
@@ -324,18 +326,24 @@ def _check_uses(book: Book, ready: Iterable[Prepared], labels: dict | None, prob
         for use in _once(item.side["cites"]):
             if LABEL.match(use["id"]):
                 if labels is not None and use["id"] not in labels:
-                    problems.append(Problem(item.page.name, f"@{use['id']} is no label of the book",
-                                            use["cell"] or None))
+                    problems.append(Problem(item.page.name, f"@{use['id']} is no label of the book"
+                                            + _meant(use["id"], labels), use["cell"] or None))
             elif use["id"] not in known:
                 problems.append(Problem(item.page.name, f"@{use['id']} is no key of references.bib; add the work or "
                                         "mend the key", use["cell"] or None))
         seen: set[str] = {label["id"] for label in item.side["labels"]}
-        counts: dict[str, int] = {}
+        places: dict[str, list[str]] = {}
         for use in item.side["ids"]:
-            counts[use["id"]] = counts.get(use["id"], 0) + 1
-            if counts[use["id"]] == 2 and use["id"] not in seen:
-                problems.append(Problem(item.page.name, f"the id {use['id']} stands twice on the page",
+            places.setdefault(use["id"], []).append(use["cell"])
+            if len(places[use["id"]]) == 2 and use["id"] not in seen:
+                first = f", first in cell {places[use['id']][0]}" if places[use["id"]][0] else ""
+                problems.append(Problem(item.page.name, f"the id {use['id']} stands twice on the page{first}",
                                         use["cell"] or None))
+
+
+def _meant(label: str, labels: Iterable[str]) -> str:
+    near = get_close_matches(label, labels, 1, 0.75)
+    return f"; did you mean @{near[0]}?" if near else ""
 
 
 def _once(uses: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
