@@ -71,6 +71,14 @@ class Subject:
     def code(self) -> list[Cell]:
         return [cell for cell in self.cells if cell.kind == "code"]
 
+    def unread(self) -> Iterator[Problem]:
+        """Options that are no YAML."""
+        for cell in self.code:
+            try:
+                _ = cell.options
+            except ProblemsFound as error:
+                yield from error.problems
+
     @cached_property
     def record(self) -> dict:
         return self.notebook["metadata"].get("dlbook", {})
@@ -310,9 +318,15 @@ OPTIONAL_IN_APPENDIX = {"exercises", "quiz"}
 
 
 def audit(book: Book, chapters: list[Chapter]) -> dict[str, dict[str, list[str] | None]]:
-    """chapter id → row → what falls short (empty: nothing; None: the row is not asked of this chapter)."""
-    return {chapter.id: {name: None if _excused(chapter, name) else _found(row, subject) for name, row in ROWS.items()}
-            for chapter in chapters for subject in [Subject(book, chapter)]}
+    """chapter id → row → what falls short (empty: nothing; None: the row is not asked of this chapter).
+
+    Raises ProblemsFound where options of cells do not read, which most rows ask for.
+    """
+    subjects = [Subject(book, chapter) for chapter in chapters]
+    if unread := [problem for subject in subjects for problem in subject.unread()]:
+        raise ProblemsFound(unread)
+    return {subject.chapter.id: {name: None if _excused(subject.chapter, name) else _found(row, subject)
+                                 for name, row in ROWS.items()} for subject in subjects}
 
 
 def _found(row: Row, subject: Subject) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from nbformat.v4 import new_output
 
 from press import audit
+from press.book import ProblemsFound
 from tests.conftest import FRONT, code, text
 
 FIGURE = '#| label: fig-one\n#| fig-cap: "The error halves with each step."\n' \
@@ -134,12 +135,21 @@ def test_a_picture_too_heavy_for_a_page_is_a_fault(small_book):
     assert row(small_book(cell), "form") == ["draw: its picture weighs 2.0 MB; at most 0.5: draw fewer points"]
 
 
-def test_an_option_that_does_not_read_is_a_finding_with_its_cell_and_ends_no_other_row(small_book):
+def test_an_option_that_does_not_read_is_one_sentence_with_its_cell(small_book):
     book = small_book(code('#| fig-cap: The: "x"\n1', "bad"))
+    with pytest.raises(ProblemsFound) as caught:
+        audit.audit(book, list(book))
+    assert str(caught.value) == ('chapters/part/one.ipynb, cell bad: its option line `#| fig-cap: The: "x"` does not '
+                                 'read as YAML; put the text in quotes, as in `#| fig-cap: "The: \\"x"`')
+
+
+def test_a_quiz_that_does_not_read_is_a_finding_and_ends_no_other_row(small_book):
+    book = small_book()
+    book.chapters["part/one"].quiz.parent.mkdir(parents=True)
+    book.chapters["part/one"].quiz.write_text("questions: [")
     found = audit.audit(book, list(book))["part/one"]
-    assert found["figures"] == ['cell bad: its option line `#| fig-cap: The: "x"` does not read as YAML; put the text '
-                                'in quotes, as in `#| fig-cap: "The: \\"x"`']
-    assert "there is no quiz" in found["quiz"]
+    assert found["quiz"][0].startswith("quizzes/part/one.yml: is not readable as YAML")
+    assert "there are no exercises" in found["exercises"]
 
 
 def test_a_finding_is_told_with_its_row(small_book):
