@@ -42,6 +42,13 @@ def chapter(tmp_path: Path) -> Chapter:
     return chapter
 
 
+def test_a_chapter_that_does_not_load_data_depends_on_none_whatever_words_it_has(chapter):
+    notebook = fp.read(chapter)
+    assert set(fp.fingerprint(chapter.root, notebook, "quick", "cpu").data) == {"mnist"}
+    notebook["cells"][1]["source"] = "from dlbook import other"
+    assert fp.fingerprint(chapter.root, notebook, "quick", "cpu").data == {}
+
+
 def settle(chapter: Chapter) -> None:
     notebook = fp.read(chapter)
     now = fp.fingerprint(chapter.root, notebook, "quick", "cpu")

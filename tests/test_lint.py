@@ -14,7 +14,7 @@ def slips(book) -> str:
 
 def test_a_sound_chapter_has_no_slip(small_book):
     cells = [text("## A {#sec-one-a}\n\nIt costs \\$5, $x_1$ and\n\n$$\na \\\\\nb\n$$ {#eq-one-a}\n\n`$HOME`", "a"),
-             text("```\n$ make\n::: {.nonsense}\n\n# comment\n```\n\n<!-- $ ::: -->\n\n::: {.panel-tabset}\n### A", "b"),
+             text("```\n$ make\n::: {.nonsense}\n\n# comment\n```\n\n<!-- $ -->\n\n::: {.panel-tabset}\n### A", "b"),
              code("x = '$'", "x"), text('### B\n::: {.callout-tip title="5.1 :::" collapse="true"}\nx\n:::\n:::', "c"),
              text("::: {#thm-one-a}\n## T\nx\n:::\n\n::: {.proof}\ny\n:::", "d"),
              text(':::: {.explorable name="a.b"}\nz\n::::', "e")]
