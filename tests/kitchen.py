@@ -246,8 +246,8 @@ def notebook(path: Path, cells: list[dict]) -> None:
     nbformat.write(new_notebook(cells=cells, metadata={"dlbook": RECORD}), path)
 
 
-def write(root: Path) -> Book:
-    """Write the whole book, compile its quiz and exercises, and load its model."""
+def write(root: Path, asked: dict = QUIZ) -> Book:
+    """Write the whole book, compile its quiz and exercises, and load its model. asked: the first chapter's quiz."""
     for name in ("theme", "filters"):
         shutil.copytree(ROOT / name, root / name)
     if (ROOT / "node_modules").is_dir():
@@ -257,7 +257,7 @@ def write(root: Path) -> Book:
                "index.qmd": "# Welcome {#sec-welcome .unnumbered}\n\nStart with @sec-first or [the second]"
                             "(chapters/two/second.ipynb).\n",
                "references.qmd": "# References {.unnumbered}\n\n::: {#refs}\n:::\n",
-               "quizzes/one/first.yml": yaml.safe_dump(QUIZ), "dlbook/__init__.py": "", "dlbook/first.py": MODULE,
+               "quizzes/one/first.yml": yaml.safe_dump(asked), "dlbook/__init__.py": "", "dlbook/first.py": MODULE,
                "theme/explorables/kitchen.js": EXPLORABLE,
                "chapters/one/kitchen.json": json.dumps({"text": "</script><b>"})}
     for name, content in sources.items():

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from html import escape, unescape
 from typing import Any
 
+from press.book import BookError
 from press.quiz import compute
-from press.quiz.source import Choice, Match, Number, Order, Question, Quiz, Spot, Text
+from press.quiz.source import Choice, Match, Number, Order, Question, Quiz, Spot, Text, Typed
 
 SHOWN_VARIANTS = 12  # of a template; more would only weigh
 CUT = "<!--quiz-fragment-->"
@@ -25,6 +26,18 @@ FRAGMENTS = re.compile(r'<div class="quiz-fragments"[^>]*>\s*' + CUT + r"(?P<all
 ANSWER = re.compile(r'<details class="quiz-answer"><summary>(?P<title>.*?)</summary>(?P<body>.*?)</details>', re.S)
 QUESTION = re.compile(r'id="(q-[a-z0-9-]+)"')
 QUIZ = re.compile(r'<div class="quiz"(?P<rest>[^>]*)>')
+PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]+)"')
+TAGS = re.compile(r"<[^>]*>")
+KEPT = (r"(?:(?<=\n)|^)[ \t]*(`{3,}|~{3,})[^\n{=`]*\n(?:.*?\n)?[ \t]*\2[ \t]*(?=\n|$)",                              # code, formulas
+        r"(`+)(?!`)(?![ \t]*\{=)(?:(?!\n\s*\n).)*?(?<!`)\3(?!`)(?!\{=)", r"(?<!\\)\$\$(?:(?!\n\s*\n).)*?\$\$",
+        r"(?<!\\)\$(?!\s)(?:(?!\n\n)[^$])+(?<!\s)\$(?!\d)")
+RAW = re.compile(rf"(?P<kept>{'|'.join(KEPT)})"
+                 r"|(?P<open><(?=[a-zA-Z/!?])|(?:(?<=\n)|^)[ \t]*(?::(?=::)|`(?=``)|~(?=~~))|\{(?==))", re.S)
+PROSE = {"prompt", "explanation", "text", "feedback", "missed", "left", "right", "label", "items", "distractors", "answer", "unit"}
+ASK = {"single": "Choose one.", "multiple": "Choose all that apply.", "number": "Give a number",
+       "text": "Answer in a few words.", "shape": "Give the shape.", "output": "What does it print?",
+       "order": "Put in order.", "match": "Match each item of the one list with one of the other.",
+       "spot": "Mark the place on the picture, or name it."}
 PARAGRAPH = re.compile(r"<p>((?:(?!</?p>).)*)</p>", re.S)
 
 
@@ -40,7 +53,39 @@ def skeleton(quiz: Quiz, outcomes: dict[str, str]) -> tuple[dict[str, Any], list
             "questions": [_question(question) for question in quiz.questions]}
     texts = list(dict.fromkeys(_rich(made)))
     places = {text: {"fragment": i} for i, text in enumerate(texts)}
-    return _replaced(made, lambda text: places[str(text)]), texts
+    return _replaced(made, lambda text: places[str(text)]) | {"texts": len(texts)}, texts
+
+
+def ask(question: Question) -> str:
+    """What the reader is to do, in a sentence."""
+    unit = f" in {question.unit}" if getattr(question, "unit", None) else ""
+    return ASK[question.kind] + (f"{unit}." if question.kind == "number" else
+                                 " Some entries don't belong." if getattr(question, "distractors", None) else "")
+
+
+def listing(*lines: str) -> str:
+    """Python code as a block of Markdown, whatever stands in it."""
+    code = "\n".join(lines).rstrip()
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
+    return f"{fence}python\n{code}\n{fence}"
+
+
+def inert(part: Typed) -> Typed:
+    """A question, or a part of one, whose texts are Markdown without html, divs and raw blocks."""
+    code = getattr(part, "code", False) is True or getattr(part, "kind", "") in ("shape", "output")
+    return part.model_copy(update={name: _inert(value, name in PROSE and not (code and name in ("items", "distractors", "answer")))
+                                   for name, value in part})
+
+
+def _inert(value: Any, prose: bool) -> Any:
+    if isinstance(value, list):
+        return [_inert(item, prose) for item in value]
+    return inert(value) if isinstance(value, Typed) else _text(value) if prose and isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    """Markdown in which html, fences of divs and raw blocks are text; code and formulas stay as they are."""
+    return RAW.sub(lambda m: m["kept"] or f"{m['open'][:-1]}\\{m['open'][-1]}", text)
 
 
 def fragments(texts: list[str]) -> str:
@@ -57,23 +102,25 @@ def _question(question: Question) -> dict[str, Any]:
             "variants": [_variant(instance) for instance in compute.instances(question)[:SHOWN_VARIANTS]]}
 
 
-def _variant(question: Question) -> dict[str, Any]:
-    return {"prompt": Rich(question.prompt), "explanation": Rich(question.explanation),
-            "key": Rich("\n\n".join(question.key())), **_own(question)}
+def _variant(source: Question) -> dict[str, Any]:
+    question = inert(source)
+    return {"prompt": Rich(question.prompt), "ask": ask(source), "explanation": Rich(question.explanation),
+            "key": Rich("\n\n".join(question.key())), **_own(question, source)}
 
 
-def _own(question: Question) -> dict[str, Any]:
+def _own(question: Question, source: Question) -> dict[str, Any]:
+    """question: what is shown; source: what answers are compared with."""
     match question:
         case Choice():
             return {"options": [{"html": Rich(o.text), "right": o.right, "feedback": Rich(o.feedback)}
                                 for o in question.options]}
         case Number():
             names = ("answer", "tolerance", "relative", "unit", "units", "figures")
-            return {name: getattr(question, name) for name in names} | {"wrong": _wrong(question)}
+            return {name: getattr(source, name) for name in names} | {"wrong": _wrong(question, source)}
         case Text():
-            code = f"\n\n```python\n{question.code.rstrip()}\n```" if question.code else ""
-            return {"prompt": Rich(question.prompt + code), "accept": [question.answer, *question.accept],
-                    "wrong": _wrong(question)}
+            code = f"\n\n{listing(question.code)}" if question.code else ""
+            return {"prompt": Rich(question.prompt + code), "accept": [source.answer, *source.accept],
+                    "wrong": _wrong(question, source)}
         case Order():
             return _order(question)
         case Match():
@@ -90,14 +137,14 @@ def _order(question: Order) -> dict[str, Any]:
     texts = (*question.items, *question.distractors)
     entries = [{"text": text} if question.code else {"html": Rich(text), "text": plain(text)} for text in texts]
     count = len(question.items)
-    lines = ["```python", *question.items, "```"] if question.code else [
-        f"{i}. {item}" for i, item in enumerate(question.items, 1)]
+    steps = "\n".join(f"{i}. {item}" for i, item in enumerate(question.items, 1))
     return {"items": entries[:count], "distractors": entries[count:], "code": question.code,
-            "feedback": Rich(question.feedback), "key": Rich("\n".join(lines))}
+            "feedback": Rich(question.feedback), "key": Rich(listing(*question.items) if question.code else steps)}
 
 
-def _wrong(question: Number | Text) -> list[dict[str, Any]]:
-    return [{"answer": str(wrong.answer), "feedback": Rich(wrong.feedback)} for wrong in question.wrong]
+def _wrong(question: Number | Text, source: Number | Text) -> list[dict[str, Any]]:
+    return [{"answer": str(raw.answer), "feedback": Rich(shown.feedback)}
+            for shown, raw in zip(question.wrong, source.wrong, strict=True)]
 
 
 def _rich(value: Any) -> Iterator[str]:
@@ -139,19 +186,38 @@ def take(html: str, made: dict[str, Any] | None, page: str) -> Taken:
     if not found or made is None:
         return Taken(html)
     texts = [_unwrapped(text.strip()) for text in found["all"].split(CUT)]
-    data = _filled(made, texts) | {"page": page}
+    if (count := made.get("texts", len(texts))) != len(texts):
+        raise BookError(f"the {count} texts of the quiz of {page} came out of Pandoc as {len(texts)}; one leaves a block open")
+    data = _pictured(_filled(made, texts), html) | {"page": page}
     stem = page.removesuffix(".html")
     answers: list[str] = []
 
     def fold(match: re.Match[str]) -> str:
+        size = f"--lines: {_lines(match['body'])}"
         name = QUESTION.findall(html, 0, match.start())[-1].replace("q-", "a-", 1)
         answers.append(f'<section class="answer" id="{name}">{match["body"]}</section>')
-        return (f'<details class="quiz-answer"><summary>{match["title"]}</summary><iframe loading="lazy" '
+        return (f'<details class="quiz-answer"><summary>{match["title"]}</summary><iframe loading="lazy" style="{size}" '
                 f'src="{stem}.answers.html#{name}" title="{escape(match["title"])}"></iframe></details>')
 
     rest = ANSWER.sub(fold, html[:found.start()] + html[found.end():])
     rest = QUIZ.sub(rf'<dl-quiz class="quiz"\g<rest> src="{stem}.quiz.js">', rest, count=1)
     return Taken(_closed(rest), data, re.sub(r'href="#', f'href="{page}#', "\n".join(answers)))
+
+
+def _lines(html: str) -> int:
+    """About how many lines an answer fills on a wide page, for the height of its frame."""
+    blocks = (len(TAGS.sub("", block)) for block in re.split(r"</(?:p|li|pre|math)>|\n(?=.*</pre>)", html))
+    return sum(1 + length // 80 for length in blocks if length > 1) + 1
+
+
+def _pictured(data: dict[str, Any], html: str) -> dict[str, Any]:
+    """With the picture of each question that asks for a place on one: the figure's on the page, or the file's."""
+    for variant in (variant for question in data.get("questions", []) for variant in question["variants"]):
+        if "figure" in variant:
+            at = html.find(f'id="{variant["figure"]}"')
+            shown = PICTURE.search(html, at) if at >= 0 else None
+            variant["picture"] = f'<img src="{shown[1] if shown else escape(variant["figure"])}" alt="">'
+    return data
 
 
 def _closed(html: str) -> str:

@@ -12,7 +12,7 @@ import typst
 
 from press.book import Book, BookError
 from press.files import write_if_changed
-from press.quiz import compute, printed
+from press.quiz import compute, page, printed
 from press.quiz.blueprint import Blueprint, Drawn, blueprints, draw
 from press.quiz.source import Choice, Match, Number, Order, Question
 from press.render import pandoc
@@ -95,7 +95,7 @@ def _markdown(blueprint: Blueprint, drawn: list[Drawn], key: bool) -> str:
 
 
 def _question(number: int, item: Drawn, key: bool) -> str:
-    question = compute.instances(item.question)[item.variant]
+    question = page.inert(compute.instances(item.question)[item.variant])
     points = scheme(question, item.section.points) if key else f"({item.section.points:g} points)"
     body = printed.answer(question) if key else printed.asked(question)
     room = 0 if key else ROOM.get(question.kind, 4)

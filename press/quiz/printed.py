@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import string
 from collections.abc import Iterable
+from html import escape
 
 from press.book import Book
 from press.files import write_if_changed
@@ -12,15 +13,10 @@ from press.front import Front
 from press.quiz import compute, page
 from press.quiz.source import Choice, Match, Option, Order, Question, Quiz, Region, Spot, Text, quizzes
 
-ASK = {"single": "Choose one.", "multiple": "Choose all that apply.", "number": "Give a number",
-       "text": "Answer in a few words.", "shape": "Give the shape.", "output": "What does it print?",
-       "order": "Put in order.", "match": "Match each item on the left with one on the right.",
-       "spot": "Mark the place on the picture, or name it."}
-
 
 def markdown(quiz: Quiz) -> str:
     """The quiz as the book's Markdown: each question, a template's first variant, with its folded answer."""
-    shown = (compute.instances(question)[0] for question in quiz.questions)
+    shown = (page.inert(compute.instances(question)[0]) for question in quiz.questions)
     return "\n".join(_question_markdown(i, question) for i, question in enumerate(shown, 1))
 
 
@@ -31,19 +27,17 @@ def _question_markdown(number: int, question: Question) -> str:
 
 def asked(question: Question) -> str:
     """What a reader sees before answering."""
-    ask = ASK[question.kind] + (f" in {question.unit}." if getattr(question, "unit", None) else
-                                "." if question.kind == "number" else "")
-    return "\n\n".join([question.prompt, *_given(question), f"[{ask}]{{.quiz-ask}}"])
+    return "\n\n".join([question.prompt, *_given(question), f"[{page.ask(question)}]{{.quiz-ask}}"])
 
 
 def _given(question: Question) -> list[str]:
     if isinstance(question, Choice):
         return [_listed(f"({letter})", option.text) for letter, option in _lettered(question.options)]
     if isinstance(question, Text) and question.code:
-        return [f"```python\n{question.code.rstrip()}\n```"]
+        return [page.listing(question.code)]
     if isinstance(question, Order):
         entries = sorted([*question.items, *question.distractors])
-        return ["\n".join(["```python", *entries, "```"]) if question.code else _bullets(entries)]
+        return [page.listing(*entries) if question.code else _bullets(entries)]
     if isinstance(question, Spot):
         return [_picture(question), *(f"({letter}) {region.label}" for letter, region in _lettered(question.regions))]
     if isinstance(question, Match):
@@ -53,7 +47,7 @@ def _given(question: Question) -> list[str]:
 
 def _picture(question: Spot) -> str:
     own = question.figure.startswith("fig-")
-    return f"The picture is @{question.figure}." if own else f"![]({question.figure}){{fig-alt=\"{question.alt}\"}}"
+    return f"The picture is @{question.figure}." if own else f"![]({question.figure}){{fig-alt=\"{escape(question.alt)}\"}}"
 
 
 def _lettered(entries: Iterable[Option | Region]) -> Iterable[tuple[str, Option | Region]]:
@@ -82,7 +76,7 @@ def answer(question: Question) -> str:
         parts += [*_verdicts(question.regions), question.missed]
     elif isinstance(question, Order):
         steps = "\n".join(_listed(f"{i}.", item) for i, item in enumerate(question.items, 1))
-        parts += ["\n".join(["```python", *question.items, "```"]) if question.code else steps, question.feedback]
+        parts += [page.listing(*question.items) if question.code else steps, question.feedback]
     elif isinstance(question, Match):
         parts += [_bullets(question.key()), question.feedback]
     else:

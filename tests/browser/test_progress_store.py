@@ -18,8 +18,8 @@ OPEN = "})();"
 @pytest.fixture(scope="module")
 def browsing(browser) -> Iterator[object]:
     """Pages that hold the book's script and nothing else."""
-    script = modules.join(ROOT / "theme" / "quiz", "quiz")
-    shown = script[:script.rindex(OPEN)] + "Object.assign(globalThis, { store, merge, nextBox, due });" + OPEN
+    script = modules.join(ROOT / "theme" / "quiz", "progress")
+    shown = script[:script.rindex(OPEN)] + "Object.assign(globalThis, { store, merge, nextBox, due, dump, load, erase });" + OPEN
     made = browser.new_context()
     made.route("**", lambda route: route.fulfill(content_type="text/html", body=f"<script>{shown}</script>"))
     yield made
@@ -105,7 +105,7 @@ def test_full_storage_loses_nothing_before_the_page_is_closed_and_says_so(contex
         while (text.length) { try { localStorage.setItem("filler" + i++, text); } catch { text = text.slice(0, text.length >> 1); } } }""")
     record(tab, "two", 1)
     assert "full" in trouble(tab) and known(tab, "two")["last"]["share"] == 1
-    assert set(json.loads(tab.evaluate("store.dump()"))["answers"]) == {"one", "two"}
+    assert set(json.loads(tab.evaluate("dump(store)"))["answers"]) == {"one", "two"}
     assert set(json.loads(tab.evaluate("key => localStorage.getItem(key)", KEY))["answers"]) == {"one"}
     tab.evaluate("() => { for (const key of Object.keys(localStorage)) if (key.startsWith('filler')) localStorage.removeItem(key); }")
     record(tab, "three", 1)
@@ -155,10 +155,10 @@ def test_a_downloaded_file_brings_the_answers_to_another_browser(context):
     tab = opened(context)
     record(tab, "one", 0.5, at=1000)
     record(tab, "two", 1, at=2000)
-    file = tab.evaluate("store.dump()")
-    tab.evaluate("store.erase()")
+    file = tab.evaluate("dump(store)")
+    tab.evaluate("erase(store)")
     record(tab, "three", 1, at=10**14)
-    assert tab.evaluate("text => store.load(text)", file) == 2
+    assert tab.evaluate("text => load(store, text)", file) == 2
     tab.reload()
     assert set(tab.evaluate("Object.keys(store.state.answers)")) == {"one", "two", "three"}
 
@@ -168,7 +168,7 @@ def test_a_downloaded_file_brings_the_answers_to_another_browser(context):
 def test_a_file_of_something_else_is_refused_in_a_sentence_and_changes_nothing(context, text, words):
     tab = opened(context)
     record(tab, "one", 1)
-    said = tab.evaluate("text => { try { store.load(text); return ''; } catch (error) { return error.message; } }", text)
+    said = tab.evaluate("text => { try { load(store, text); return ''; } catch (error) { return error.message; } }", text)
     assert words in said and known(tab, "one")
 
 
@@ -176,7 +176,7 @@ def test_erased_in_one_tab_is_erased_in_the_other(context):
     first, second = opened(context), opened(context)
     record(first, "one", 1)
     second.wait_for_function("() => store.get('one', 'h')")
-    first.evaluate("store.erase()")
+    first.evaluate("erase(store)")
     record(second, "two", 1, at=10**14)
     stored = json.loads(first.evaluate("key => localStorage.getItem(key)", KEY))
     assert set(stored["answers"]) == {"two"}

@@ -59,7 +59,7 @@ def marker(browser):
 def test_page_and_press_give_the_same_share(marker):
     rng = random.Random(1960)
     made = [case for _ in range(400) for case in cases(rng)]
-    asked = [[page._own(question) | {"kind": question.kind}, response] for question, _, response in made]
+    asked = [[page._own(question, question) | {"kind": question.kind}, response] for question, _, response in made]
     shares = marker.evaluate("pairs => pairs.map(([question, response]) => mark(question, response))", json.loads(json.dumps(asked)))
     different = [(question.kind, ours, share, marking.mark(question, ours))
                  for (question, ours, _), share in zip(made, shares, strict=True)

@@ -1,5 +1,5 @@
 /**
- * What a reader answers with, one maker per kind of question. Each returns {element, read, show, order}: the element; read()
+ * What a reader answers with, one maker per kind of question. Each returns {element, read, show}: the element; read()
  * gives the response that `mark` takes, or null while nothing is there; show(response) puts one back.
  * Nothing needs dragging, and everything is reached with Tab, arrows, Enter and the space bar.
  */
@@ -50,7 +50,7 @@ function choices(question, shuffled, named) {
 
 function line(question, _, named) {
   const input = el("input", { type: "text", className: "quiz-line", autocomplete: "off", spellcheck: false, "aria-labelledby": named,
-    inputMode: question.kind === "number" ? "text" : "", placeholder: question.kind === "shape" ? "(…, …)" : "" });
+    maxLength: 500, placeholder: question.kind === "shape" ? "(…, …)" : "" });
   const unit = question.unit ? el("span", { className: "quiz-unit" }, question.unit) : null;
   return { element: el("p", { className: "quiz-written" }, input, unit), read: () => input.value.trim() || null,
     show: response => { input.value = response; } };
@@ -58,7 +58,7 @@ function line(question, _, named) {
 
 function lines(question, _, named) {
   const rows = Math.min(8, Math.max(2, question.accept[0].split("\n").length + 1));
-  const input = el("textarea", { className: "quiz-lines", rows, spellcheck: false, autocomplete: "off", "aria-labelledby": named });
+  const input = el("textarea", { className: "quiz-lines", rows, maxLength: 5000, spellcheck: false, autocomplete: "off", "aria-labelledby": named });
   return { element: input, read: () => input.value.trim() ? input.value : null, show: response => { input.value = response; } };
 }
 
@@ -146,7 +146,7 @@ function spotting(question, shuffled, named) {
     at = [Math.min(100, Math.max(0, x)), Math.min(100, Math.max(0, y))];
     Object.assign(cross.style, { left: `${at[0]}%`, top: `${at[1]}%` });
     cross.hidden = false;
-    if (chosen === null) names.forEach(label => { label.firstChild.checked = false; });
+    names.forEach((label, i) => { label.firstChild.checked = shuffled[i] === chosen; });
     said.textContent = `The mark is ${Math.round(at[0])} % from the left and ${Math.round(at[1])} % from the top.`;
     board.dispatchEvent(new Event("input", { bubbles: true }));
   }
@@ -164,15 +164,15 @@ function spotting(question, shuffled, named) {
   return {
     element: el("div", { role: "group", "aria-labelledby": named }, board, said,
       el("details", { className: "quiz-names" }, el("summary", {}, "Name the place instead"), ...names)),
-    read: () => at && [...at],
-    show: ([x, y]) => { const named = region(question, x, y); place(x, y, named); },
+    read: () => at && [...at, Math.round(1000 * picture.clientHeight / picture.clientWidth) / 1000 || 1],
+    show: response => place(response[0], response[1], region(question, ...response)),
   };
 }
 
-/** The chapter's own figure, copied, or the picture that the question brought. */
+/** The chapter's own figure, copied, or on other pages the picture that the question brings. */
 function pictureOf(question) {
-  const own = question.figure && document.getElementById(question.figure)?.querySelector("svg, img");
-  const copy = own ? own.cloneNode(true) : el("img", { src: question.src ?? "" });
+  const own = document.getElementById(question.figure)?.querySelector("svg, img") ?? rich("p", question.picture).firstChild;
+  const copy = own.cloneNode(true);
   copy.removeAttribute("id");
   copy.setAttribute("aria-hidden", "true");
   if (copy.tagName === "IMG") copy.alt = "";

@@ -9,6 +9,9 @@
 import { el, rich } from "./controls.js";
 import { Card, fetchQuiz, loadScript, round } from "./quiz.js";
 
+/** Leaving in the middle would lose what is not marked yet: the browser asks first. */
+function stay(event) { event.preventDefault(); }
+
 class Exam extends HTMLElement {
   async connectedCallback() {
     if (this.plan || !("DecompressionStream" in globalThis)) return;
@@ -16,7 +19,7 @@ class Exam extends HTMLElement {
     this.offer();
   }
 
-  disconnectedCallback() { clearInterval(this.clock); }
+  disconnectedCallback() { clearInterval(this.clock); removeEventListener("beforeunload", stay); }
 
   /** The choice of a form and of the clock, before anything is shown. */
   offer() {
@@ -38,16 +41,17 @@ class Exam extends HTMLElement {
     this.cards = places.map((place, i) => {
       const source = data.get(place.chapter).questions.find(question => question.id === place.id);
       const one = { ...source, variants: [source.variants[place.variant % source.variants.length]] };
-      return { place, source, card: new Card(one, i + 1, { later: this.plan.kind === "exam", practice: true }) };
+      return { place, source, card: new Card(one, i + 1, { later: this.plan.kind === "exam", exam: this.plan.kind === "exam", practice: true }) };
     });
     const parts = grouped(this.cards);
     this.time = el("p", { className: "exam-time", role: "timer" });
     this.finish = el("button", { type: "button", className: "quiz-check", onclick: () => this.end() }, this.plan.kind === "exam" ? "Hand in" : "See the report");
-    this.report = el("section", { className: "quiz-score", "aria-live": "polite", tabIndex: -1 });
+    this.report = el("section", { className: "quiz-score", tabIndex: -1 });
     this.replaceChildren(this.time, ...parts.map(([title, cards]) => el("section", { className: "quiz" },
       el("h2", {}, `${title} `, el("small", {}, `${cards.length} × ${cards[0].place.points} points`)), ...cards.map(({ card }) => card.element))),
       el("p", { className: "quiz-buttons quiz" }, this.finish), this.report);
     this.began = Date.now();
+    addEventListener("beforeunload", stay);
     if (timed) this.tick();
     this.querySelector("h2").tabIndex = -1;
     this.querySelector("h2").focus();
@@ -58,19 +62,22 @@ class Exam extends HTMLElement {
   /** Once a second; spoken at ten, five and one minute, for readers who hear the page. */
   tick() {
     const ends = this.began + this.plan.minutes * 60000;
+    let before = Infinity;
     const show = () => {
       const left = Math.max(0, Math.round((ends - Date.now()) / 1000));
       this.time.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} left`;
-      this.time.setAttribute("aria-live", [600, 300, 60, 0].includes(left) ? "assertive" : "off");
-      if (left === 0) this.end();
+      this.time.setAttribute("aria-live", [600, 300, 60, 0].some(mark => left <= mark && mark < before) ? "assertive" : "off");
+      before = left;
+      if (left === 0) this.end("Time is up. ");
     };
     this.clock = setInterval(show, 1000);
     show();
   }
 
   /** Mark what is answered; what is not earns nothing. */
-  end() {
+  end(why = "") {
     clearInterval(this.clock);
+    removeEventListener("beforeunload", stay);
     this.time.textContent = "";
     this.finish.disabled = true;
     for (const { card } of this.cards) if (card.share === null && card.control.read() !== null) card.mark();
@@ -78,7 +85,7 @@ class Exam extends HTMLElement {
     const total = sum(this.cards, () => 1), earned = sum(this.cards, ({ card }) => card.share ?? 0);
     const again = el("button", { type: "button", onclick: () => this.offer() }, "Another form");
     this.report.replaceChildren(el("h2", {}, "Report"),
-      el("p", {}, `${round(earned)} of ${total} points, ${Math.round(100 * earned / total)} %, in ${minutes} ${minutes === 1 ? "minute" : "minutes"}; ` +
+      el("p", {}, `${why}${round(earned)} of ${total} points, ${Math.round(100 * earned / total)} %, in ${minutes} ${minutes === 1 ? "minute" : "minutes"}; ` +
         `${this.cards.filter(({ card }) => card.share === null).length} left out. A practice: your scores in the chapters stay as they are.`),
       this.table("By section", ({ place }) => place.section), this.table("What to read again", ({ place, source }) => `${place.chapter}/${source.outcome}`, true),
       el("p", { className: "quiz-buttons quiz" }, again));

@@ -1,7 +1,7 @@
 /**
  * Marking, the same as press/quiz/marking.py: the share of a question that a response earns, from 0 to 1.
  * Responses: single, an index; multiple, indices; number, text, shape, output, what was written; order, indices of entries
- * (items first, then distractors); match, the index of the right side for each pair; spot, [x, y] in per cent.
+ * (items first, then distractors); match, the index of the right side for each pair; spot, [x, y, aspect], x and y in per cent.
  */
 
 /** @param {object} question one variant with its kind @param {*} response @returns {number} 0 to 1 */

@@ -8,6 +8,7 @@
  */
 import { el, rich } from "./controls.js";
 import { Card, fetchQuiz, loadScript, round, store } from "./quiz.js";
+import { dump, erase, load } from "./record.js";
 
 const AT_ONCE = 12;                 // due questions shown together
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -19,7 +20,7 @@ export function fetchIndex(src) {
 
 /** Answers over some questions: how many, how many answered, the points of the last answers. */
 export function tally(questions) {
-  const entries = questions.map(question => store.get(question.id, question.hash)).filter(Boolean);
+  const entries = questions.map(question => store.get(question.id, question.hash)).filter(entry => entry?.first);
   const share = which => entries.reduce((sum, entry) => sum + (which(entry)?.share ?? 0), 0);
   return { all: questions.length, answered: entries.length, points: share(entry => entry.last), first: share(entry => entry.first) };
 }
@@ -92,10 +93,17 @@ class Progress extends HTMLElement {
     const link = el("a", { href: this.beside(chapter.url) }, `${chapter.number}  ${chapter.title}`);
     const outcomes = Object.entries(chapter.outcomes).map(([id, text]) => {
       const own = tally(chapter.questions.filter(question => question.outcome === id));
-      return own.all ? el("li", {}, rich("span", text), ` ${round(own.points)} of ${own.all}`) : null;
+      return own.all ? el("li", {}, rich("span", text), ` ${round(own.points)} of ${own.all}`, this.nextOf(chapter, id)) : null;
     });
     const folded = el("details", {}, el("summary", {}, "outcomes"), el("ul", {}, ...outcomes));
     return [el("div", {}, link, folded), tally(chapter.questions)];
+  }
+
+  /** A link to the first question of an outcome that is not right yet. */
+  nextOf(chapter, outcome) {
+    const open = question => !((store.get(question.id, question.hash)?.last.share ?? 0) === 1);
+    const next = chapter.questions.find(question => question.outcome === outcome && open(question));
+    return next ? el("span", {}, ", next: ", el("a", { href: this.beside(`${chapter.url}#q-${next.id}`) }, `question ${chapter.questions.indexOf(next) + 1}`)) : null;
   }
 
   byCourse() {
@@ -114,7 +122,7 @@ class Progress extends HTMLElement {
     const button = (text, action) => el("button", { type: "button", onclick: action }, text);
     return el("section", { className: "quiz", "aria-label": "Your record" }, el("h2", {}, "Your record"),
       el("p", {}, "It is in this browser only. Take it to another one as a file, or keep a copy."),
-      el("p", { className: "quiz-buttons" }, button("Download my progress", () => download("dlbook-progress.json", store.dump())),
+      el("p", { className: "quiz-buttons" }, button("Download my progress", () => download("dlbook-progress.json", dump(store))),
         button("Erase my progress", () => this.erase(said))),
       el("p", {}, el("label", { htmlFor: "progress-file" }, "Add a file that you downloaded: "), input), said);
   }
@@ -123,7 +131,7 @@ class Progress extends HTMLElement {
     const file = input.files[0];
     if (!file) return;
     try {
-      said.textContent = `Added: the file holds answers to ${count(store.load(await file.text()), "question")}.`;
+      said.textContent = `Added: the file holds answers to ${count(load(store, await file.text()), "question")}.`;
     } catch (error) {
       said.textContent = error.message;
     }
@@ -134,7 +142,7 @@ class Progress extends HTMLElement {
     const answered = Object.keys(store.state.answers).length;
     if (!answered) { said.textContent = "There is nothing to erase."; return; }
     if (!globalThis.confirm(`Erase your answers to ${count(answered, "question")}? Download them first if you may want them back.`)) return;
-    store.erase();
+    erase(store);
     said.textContent = "Erased.";
   }
 }

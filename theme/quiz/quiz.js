@@ -83,28 +83,31 @@ export class Card {
   constructor(source, number, how = {}) {
     Object.assign(this, { source, number, how, share: null });
     const entry = store.get(source.id, source.hash);
-    this.variant = (how.keep ? entry?.last.variant : source.variants.length > 1 ? Math.floor(Math.random() * source.variants.length) : 0) ?? 0;
+    this.variant = (how.keep ? entry?.first && entry.last.variant : source.variants.length > 1 ? Math.floor(Math.random() * source.variants.length) : 0) ?? 0;
     this.element = el("section", { className: `question kind-${source.kind}`, id: `q-${source.id}` });
     this.draw();
-    if (how.keep && entry && entry.last.response !== null) this.restore(entry.last);
+    if (how.keep && entry?.first && entry.last.response !== null) this.restore(entry.last);
   }
 
   draw() {
     const { source, number } = this, named = `p-${source.id}`;
     this.question = { ...source.variants[this.variant], kind: source.kind };
     this.control = control(this.question, shuffled(this.question, store.seed, source.id, this.variant), named);
+    this.control.element.addEventListener("input", () => { if (this.result.hasChildNodes()) this.tell("", [], null); });
     this.result = el("div", { className: "quiz-result", "aria-live": "polite", tabIndex: -1 });
     this.check = el("button", { type: "button", className: "quiz-check", onclick: () => this.mark() }, "Check");
-    this.buttons = el("p", { className: "quiz-buttons" }, this.how.later ? null : this.check, this.confidence());
-    this.element.replaceChildren(el("span", { className: "quiz-count" }, String(number)),
+    this.check.hidden = Boolean(this.how.later);
+    this.buttons = el("p", { className: "quiz-buttons" }, this.confidence(), this.check);
+    const parts = [el("span", { className: "quiz-count" }, String(number)),
       rich("div", this.question.prompt, { className: "quiz-prompt", id: named }),
-      this.control.element, this.buttons, this.result);
+      source.kind === "single" ? null : el("p", { className: "quiz-ask" }, this.question.ask), this.control.element, this.buttons, this.result];
+    this.element.replaceChildren(...parts.filter(Boolean));
     this.share = null;
   }
 
   confidence() {
     const radio = (value, word) => el("label", {}, el("input", { type: "radio", name: `sure-${this.source.id}`, value }), ` ${word}`);
-    return el("span", { className: "quiz-sure", role: "radiogroup", "aria-label": "How sure are you?" }, radio("sure", "sure"), radio("unsure", "unsure"));
+    return el("span", { className: "quiz-sure", role: "radiogroup", "aria-label": "How sure are you?" }, "I am", radio("sure", "sure"), radio("unsure", "unsure"));
   }
 
   /** @returns {boolean | null} whether the reader was sure, null where they did not say */
@@ -117,17 +120,18 @@ export class Card {
   mark() {
     const response = this.control.read();
     if (response === null) return this.tell("", [el("p", {}, this.source.kind === "match" ? "Choose a partner for each first." : "Answer first.")], null);
+    if (this.marked === JSON.stringify([response, this.sure()])) return this.share;      // it stands there marked
     this.share = mark(this.question, response);
     store.record(this.source.id, this.source.hash, { share: this.share, at: Date.now(), sure: this.sure(), response,
       variant: this.variant, practice: Boolean(this.how.practice) });
     this.explain(response);
-    this.result.focus({ preventScroll: true });
     this.how.changed?.();
     return this.share;
   }
 
   restore(answer) {
     this.control.show(answer.response);
+    for (const input of this.buttons.querySelectorAll("input")) input.checked = answer.sure === (input.value === "sure");
     this.share = answer.share;
     this.explain(answer.response);
   }
@@ -140,12 +144,13 @@ export class Card {
     const read = el("p", {}, "Read ", rich("span", this.source.section), share === 1 ? "." : ", then try again.");
     const after = share === 1 ? [rich("div", question.explanation)] : [read];
     this.tell(share === 1 ? "right" : share > 0 ? "partly" : "wrong", [el("p", { className: "quiz-verdict" }, verdict), ...given, ...after], this.next());
+    this.marked = JSON.stringify([response, this.sure()]);
   }
 
   /** What can be done next: try again, another variant, see the answer. */
   next() {
     const button = (text, action) => el("button", { type: "button", onclick: action }, text);
-    const again = this.share < 1 ? button("Try again", () => { this.tell("", [], null); this.check.focus(); }) : null;
+    const again = this.share < 1 && !this.how.exam ? button("Try again", () => { this.tell("", [], null); this.first()?.focus(); }) : null;
     const fresh = this.source.variants.length > 1 ? button("New variant", () => this.renew()) : null;
     const answer = this.share < 1 ? button("Show the answer", () => this.reveal()) : null;
     return el("p", { className: "quiz-buttons" }, again, fresh, answer);
@@ -154,21 +159,36 @@ export class Card {
   renew() {
     this.variant = (this.variant + 1) % this.source.variants.length;
     this.draw();
-    this.element.querySelector("input, select, textarea, button")?.focus();
+    this.first()?.focus();
   }
 
+  /** @returns {HTMLElement} where answering begins */
+  first() { return this.element.querySelector(":is(input, select, textarea, button, [tabindex='0']):not(:disabled)"); }
+
   reveal() {
-    this.result.append(el("div", { className: "quiz-key" }, el("p", {}, el("b", {}, "The answer")),
+    this.result.lastElementChild.before(el("div", { className: "quiz-key" }, el("p", {}, el("b", {}, "The answer")),
       rich("div", this.question.key), rich("div", this.question.explanation)));
-    this.result.querySelector(".quiz-buttons")?.remove();
+    [...this.result.querySelectorAll("button")].at(-1).remove();
     this.result.focus({ preventScroll: true });
   }
 
   tell(state, content, buttons) {
     this.element.dataset.state = state;
+    this.marked = null;
     this.result.replaceChildren(...content, ...(buttons ? [buttons] : []));
     return null;
   }
+}
+
+/** Notes what stands at the top of the window. @returns {() => void} brings it, or what has its id by then, back there */
+function place() {
+  const asked = document.getElementById(location.hash.slice(1)), at = asked?.getBoundingClientRect().top;
+  const seen = at >= 0 && at < innerHeight ? asked : document.elementFromPoint(innerWidth / 2, 90)?.closest(".question, p, figure, pre, main > *");
+  const top = seen?.getBoundingClientRect().top;
+  return () => {
+    const now = seen?.isConnected ? seen : document.getElementById(seen?.id);
+    if (now) scrollBy({ top: now.getBoundingClientRect().top - top, behavior: "instant" });
+  };
 }
 
 class Quiz extends HTMLElement {
@@ -183,37 +203,42 @@ class Quiz extends HTMLElement {
 
   /** @param {{keep?: boolean, later?: boolean, practice?: boolean}} how */
   start(how) {
+    const back = place();
     this.how = how;
     this.cards = this.data.questions.map((question, i) => new Card(question, i + 1, { ...how, changed: () => this.count() }));
     this.trouble = el("p", { className: "quiz-trouble", role: "status" });
-    this.score = el("div", { className: "quiz-score", "aria-live": "polite" });
+    this.score = el("div", { className: "quiz-score", tabIndex: -1 });
     this.replaceChildren(this.head(), this.trouble, ...this.cards.map(card => card.element), this.foot(), this.score);
     this.say();
     this.count();
+    back();
   }
 
   head() {
-    const later = el("input", { type: "checkbox", checked: Boolean(this.how.later), onchange: () => this.start({ ...this.how, later: later.checked }) });
+    const later = el("input", { type: "checkbox", checked: Boolean(this.how.later), onchange: () => {
+      this.how.later = later.checked;
+      this.all.hidden = !later.checked;
+      for (const card of this.cards) card.check.hidden = later.checked;
+    } });
     return el("div", { className: "quiz-head" },
-      el("p", {}, "For you alone, and no exam: answers are kept in this browser and sent nowhere; the keys are in this page, only packed."),
+      el("p", {}, "For you alone, no exam: your answers stay in this browser, and the keys come with the page, only packed."),
       el("label", {}, later, " Mark all at the end"));
   }
 
   foot() {
-    const all = el("button", { type: "button", className: "quiz-check", onclick: () => this.markAll() }, "Mark all");
+    this.all = el("button", { type: "button", className: "quiz-check", hidden: !this.how.later, onclick: () => this.markAll() }, "Mark all");
     const again = el("button", { type: "button", onclick: () => this.again() }, "Practise again, keeping my score");
-    return el("p", { className: "quiz-buttons" }, this.how.later ? all : null, again);
+    return el("p", { className: "quiz-buttons" }, this.all, again);
   }
 
   markAll() {
     for (const card of this.cards) if (card.control.read() !== null) card.mark();
-    this.score.tabIndex = -1;
     this.score.focus();
   }
 
   again() {
     this.start({ practice: true, later: this.how.later });
-    this.cards[0].element.querySelector("input, select, textarea, button")?.focus();
+    this.cards[0].first()?.focus();
   }
 
   say() { if (this.trouble) this.trouble.textContent = store.trouble; }
@@ -222,14 +247,14 @@ class Quiz extends HTMLElement {
   count() {
     const rows = Object.entries(this.data.outcomes).map(([id, text]) => {
       const asked = this.data.questions.filter(question => question.outcome === id);
-      const answers = asked.map(question => store.get(question.id, question.hash)?.last).filter(Boolean);
+      const answers = asked.map(question => store.get(question.id, question.hash)).filter(entry => entry?.first).map(entry => entry.last);
       return { text, asked: asked.length, answered: answers.length, points: answers.reduce((sum, answer) => sum + answer.share, 0) };
     }).filter(row => row.asked);
     const sum = name => rows.reduce((total, row) => total + row[name], 0);
     if (!sum("answered")) return this.score.replaceChildren();
     const row = ({ text, asked, answered, points }) => el("tr", {}, rich("th", text, { scope: "row" }), el("td", {}, `${round(points)} of ${answered}`), el("td", {}, String(asked - answered)));
     this.score.replaceChildren(el("table", {}, el("caption", {}, `Your score: ${round(sum("points"))} of ${sum("answered")} answered, ${sum("asked")} in all.`),
-      el("thead", {}, el("tr", {}, ...["You can …", "right", "to do"].map(head => el("th", { scope: "col" }, head)))),
+      el("thead", {}, el("tr", {}, ...["You can …", "right", "open"].map(head => el("th", { scope: "col" }, head)))),
       el("tbody", {}, ...rows.map(row))));
   }
 }

@@ -10,7 +10,7 @@ import { due, nextBox } from "./schedule.js";
 
 export const KEY = "dlbook-progress";
 export const VERSION = 2;
-const ASIDE = `${KEY}-unreadable`;
+export const ASIDE = `${KEY}-unreadable`;
 
 export class Store extends EventTarget {
   /** @param {Storage | null} storage localStorage, or null where the browser blocks it */
@@ -70,7 +70,7 @@ export class Store extends EventTarget {
   record(id, hash, answer) {
     const before = this.get(id, hash);
     const box = nextBox(before?.box ?? 0, answer.share, answer.sure !== false);
-    const counted = answer.practice && before ? before.last : answer;
+    const counted = answer.practice && before?.first ? before.last : answer;
     this.state.answers[id] = { hash, first: before?.first ?? (answer.practice ? null : answer), last: counted,
       tries: (before?.tries ?? 0) + 1, box, due: due(box, answer.at), seen: answer.at };
     this.write();
@@ -81,38 +81,11 @@ export class Store extends EventTarget {
     if (!this.state.seed) { this.state.seed = 1 + Math.floor(Math.random() * 2 ** 31); this.write(); }
     return this.state.seed;
   }
-
-  setting(name, value) {
-    if (value === undefined) return this.state.settings[name];
-    this.state.settings[name] = value;
-    this.write();
-  }
-
-  /** @returns {string} everything, as the file that `load` reads */
-  dump() { return JSON.stringify({ book: "dlbook", ...this.state }, null, 1); }
-
-  /** Merge a file made by `dump`. @returns {number} how many questions it holds; throws Error with one sentence */
-  load(text) {
-    const found = parse(text);
-    if (!found) throw new Error("This file holds no progress of this book; choose a file that “Download my progress” made.");
-    if (found.version > VERSION) throw new Error("This file comes from a newer edition of the book; read it there.");
-    this.state = { ...merge({ ...found, erased: 0 }, { ...this.state, erased: 0 }) };
-    this.write(false);
-    return Object.keys(found.answers).length;
-  }
-
-  /** Forget every answer, here and in the other tabs: they drop what is older than this moment. */
-  erase() {
-    this.state = { ...empty(), erased: Date.now() };
-    attempt(() => this.storage?.removeItem(ASIDE));
-    this.frozen = false;
-    this.write(false);
-  }
 }
 
-function empty() { return { version: VERSION, seed: 0, erased: 0, settings: {}, answers: {} }; }
+export function empty() { return { version: VERSION, seed: 0, erased: 0, settings: {}, answers: {} }; }
 
-function attempt(action) { try { return action(); } catch { return undefined; } }
+export function attempt(action) { try { return action(); } catch { return undefined; } }
 
 /** localStorage where it can be written to, else null. */
 function available() {
@@ -125,7 +98,7 @@ function available() {
 }
 
 /** The state in a text, brought to this version; null where it is none. */
-function parse(text) {
+export function parse(text) {
   const raw = attempt(() => JSON.parse(text));
   if (!raw || typeof raw !== "object" || !Number.isInteger(raw.version) || typeof raw.answers !== "object" || !raw.answers) return null;
   if (raw.version > VERSION) return raw;
