@@ -9,7 +9,7 @@ import yaml
 
 from press import quiz
 from press.book import BookError
-from press.quiz import marking
+from press.quiz import blueprint, marking
 
 SINGLE = {"id": "one-single", "kind": "single", "outcome": "derive", "lines": ["X01"], "difficulty": 1,
           "conceptual": True, "section": "sec-one", "prompt": "Which holds?", "explanation": "Because.",
@@ -161,3 +161,19 @@ def test_every_form_of_a_question_shows_prompt_answer_and_each_feedback(small_bo
     ("text", "Hinge  Loss.", "hinge-loss"), ("output", "a  \nb\n", "a\nb")])
 def test_short_answers_are_compared_without_regard_to_spacing_case_and_minus_sign(kind, given, same):
     assert marking.plain(kind, given) == marking.plain(kind, same)
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"sections": []}, "recap.yml: sections has 0 entries; expected at least 1"),
+    ({"minuets": 5}, "recap.yml: unknown key 'minuets'; did you mean minutes?"),
+    ({"sections": [{"title": "A", "count": 1}, {"title": "B", "cont": 1}]},
+     "recap.yml: section 2: unknown key 'cont'; did you mean count?"),
+    ({"kind": "test"}, "recap.yml: kind is 'test'; expected recap or exam"),
+])
+def test_a_malformed_blueprint_is_refused_in_a_sentence(tmp_path, change, said):
+    sound = {"title": "T", "kind": "recap", "introduction": "I.", "sections": [{"title": "A", "count": 1}]}
+    path = tmp_path / "recap.yml"
+    path.write_text(yaml.safe_dump(sound | change))
+    with pytest.raises(BookError) as caught:
+        blueprint.load(path)
+    assert str(caught.value) == said

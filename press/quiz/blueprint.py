@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from press.book import Book, BookError, Chapter
+from press.book import Book, BookError, Chapter, Problem, ProblemsFound
+from press.plain import keys, sentences
 from press.quiz.source import Question, Typed, Words, quizzes
 
 FORMS = 5  # draws of each blueprint, so that a reader or a class can sit it more than once
@@ -77,9 +78,13 @@ def load(path: Path) -> Blueprint:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BookError(f"{path.name} is not readable as YAML ({error}); mend it first") from None
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'whole'}: {item['msg'].removeprefix('Value error, ')}"
-                          for item in error.errors())
-        raise BookError(f"{path.name}: {found}") from None
+        found = sentences(error.errors(), lambda place: keys(Section if place[0] == "sections" else Blueprint))
+        raise ProblemsFound(Problem(path.name, _in(place) + said) for place, said in found) from None
+
+
+def _in(place: list[str]) -> str:
+    """The section that a fault lies in, for the start of a sentence."""
+    return f"section {int(place[1]) + 1}: " if len(place) > 1 and place[0] == "sections" else ""
 
 
 def draw(book: Book, blueprint: Blueprint, form: int = 0) -> list[Drawn]:
