@@ -66,8 +66,8 @@ def require() -> str:
 
 def _links(ready: html.Checked) -> dict[str, str]:
     """What the foot of every page offers: words → address from the site's root."""
-    package = {item.title: item.page.url for item in ready.made if item.page.id == "api/index"}
-    return package | {words: name for name, words in html.DOCUMENTS.items() if name in ready.files}
+    own = {item.title: item.page.url for item in ready.made if item.page.id in html.LISTED}
+    return own | {words: name for name, words in html.DOCUMENTS.items() if name in ready.files}
 
 
 def _theme(book: Book) -> Iterator[bytes]:
