@@ -127,7 +127,7 @@ class Book:
         return self.root / "_book"
 
     def unlisted(self) -> list[str]:
-        """Files of chapters, quizzes and exercises of which `_quarto.yml` lists no chapter: the book leaves them out."""
+        """Files of chapters, quizzes and exercises that the book leaves out: `_quarto.yml` lists no such chapter."""
         there = ((folder, path) for folder, kind in SOURCES.items() for path in self.root.glob(f"{folder}/*/*.{kind}"))
         return sorted(str(path.relative_to(self.root)) for folder, path in there if path.parent.name != BLUEPRINTS
                       and str(path.relative_to(self.root / folder).with_suffix("")) not in self.chapters)
