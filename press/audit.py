@@ -17,10 +17,9 @@ from functools import cached_property
 from pathlib import Path
 
 import pypandoc
-import yaml
 
 from press import exercises, notebooks, quiz
-from press.book import Book, BookError, Chapter, Problem, ProblemsFound
+from press.book import Book, BookError, Chapter, Problem, ProblemsFound, load_yaml
 from press.exercises import FIGURE_MIME
 from press.files import write_if_changed
 from press.front import Front, read_notebook
@@ -106,7 +105,7 @@ def outcomes(subject: Subject) -> Iterator[str]:
 
 
 def _syllabus(book: Book) -> dict[str, list[str]]:
-    lines = yaml.safe_load((book.root / "syllabus.yml").read_text(encoding="utf-8"))["lines"]
+    lines = load_yaml((book.root / "syllabus.yml").read_text(encoding="utf-8"))["lines"]
     return {line["id"]: line["covers"] for line in lines}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -17,6 +18,11 @@ PART_KEYS = {"part", "chapters"}
 BOOK_KEYS = ("title", "subtitle", "author", "repo-url", "chapters", "appendices")  # those that the press reads
 SOURCES = {"chapters": "ipynb", "exercises": "ipynb", "quizzes": "yml"}
 BLUEPRINTS = "blueprints"                   # beside the chapters' quizzes, a folder that is no part of the book
+
+
+def load_yaml(text: str | bytes) -> Any:
+    """What YAML says, by the C parser where there is one: ten times as fast. Raises yaml.YAMLError."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 class BookError(Exception):
@@ -183,7 +189,7 @@ def load(root: Path | None = None) -> Book:
 
 def _read(path: Path) -> dict:
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BookError(f"{path.name} is not readable as YAML ({error}); mend it first") from None
     if not isinstance(config, dict) or not isinstance(config.get("book"), dict) \

@@ -9,9 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from press.book import Book, BookError, Chapter
+from press.book import Book, BookError, Chapter, load_yaml
 from press.exercises import read, tasks
 from press.front import Front
 from press.quiz import load
@@ -52,7 +50,7 @@ class Taught:
 def courses(book: Book) -> list[Course]:
     """The courses of `syllabus.yml`, none where it names none. Raises BookError where a line names no course."""
     path = book.root / "syllabus.yml"
-    raw = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if path.is_file() else {}
+    raw = load_yaml(path.read_bytes()) if path.is_file() else {}
     if not raw.get("courses"):
         return []
     lines = [Line(line["id"], line["text"], tuple(line["covers"])) for line in raw["lines"]]

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from press import notebooks
-from press.book import Chapter, Problem, ProblemsFound
+from press.book import Chapter, Problem, ProblemsFound, load_yaml
 from press.plain import keys, sentences
 
 
@@ -44,7 +44,7 @@ class Front(BaseModel):
         if not cells or cells[0].get("cell_type") != "raw" or not text.startswith("---"):
             raise _problem(chapter, "the first cell must be raw and hold the outcomes as YAML between ---", None)
         try:
-            return cls.model_validate(yaml.safe_load(text.strip("-")))
+            return cls.model_validate(load_yaml(text.strip("-")))
         except yaml.YAMLError as error:
             raise _problem(chapter, f"not readable as YAML ({' '.join(str(error).split())})") from None
         except ValidationError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from press.book import Problem, ProblemsFound
+from press.book import Problem, ProblemsFound, load_yaml
 
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.M)
 
@@ -53,7 +53,7 @@ def options(source: str) -> dict[str, Any]:
     """A code cell's options. Raises ValueError with one sentence where they are no YAML."""
     lines = re.match(r"(?:#\|[^\n]*\n?)*", source)[0]
     try:
-        given = yaml.safe_load(re.sub(r"^#\| ?", "", lines, flags=re.M)) or {}
+        given = load_yaml(re.sub(r"^#\| ?", "", lines, flags=re.M)) or {}
     except yaml.YAMLError as error:
         raise ValueError(unreadable(lines, error)) from None
     if not isinstance(given, dict):

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from press.book import Book, BookError, Chapter, Problem, ProblemsFound
+from press.book import Book, BookError, Chapter, Problem, ProblemsFound, load_yaml
 from press.plain import keys, sentences
 from press.quiz.source import Question, Typed, Words, quizzes
 
@@ -72,7 +72,7 @@ def blueprints(book: Book) -> Iterator[tuple[str, Blueprint]]:
 def load(path: Path) -> Blueprint:
     """Read a blueprint. Raises BookError with the file and the reason."""
     try:
-        return Blueprint.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Blueprint.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except OSError:
         raise BookError(f"there is no blueprint {path}; quizzes/blueprints/ holds the book's own") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
-from press.book import Book, Chapter, Problem, ProblemsFound
+from press.book import Book, Chapter, Problem, ProblemsFound, load_yaml
 from press.front import Front
 from press.notebooks import near
 from press.quiz import compute, marking
@@ -49,7 +47,7 @@ def _faults(book: Book, chapter: Chapter, quiz: Quiz) -> Iterator[tuple[str | No
         yield None, f"chapter is {quiz.chapter!r}; the file's place asks for {chapter.id!r}"
     front = Front.of(chapter)
     source = chapter.notebook.read_text(encoding="utf-8")
-    lines = {line["id"] for line in yaml.safe_load((book.root / "syllabus.yml").read_text("utf-8"))["lines"]}
+    lines = {line["id"] for line in load_yaml((book.root / "syllabus.yml").read_text("utf-8"))["lines"]}
     taken = _ids(book, chapter)
     for question in quiz.questions:
         if question.id in taken:

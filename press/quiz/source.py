@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from press.book import Book, Chapter, Problem, ProblemsFound
+from press.book import Book, Chapter, Problem, ProblemsFound, load_yaml
 from press.plain import keys, sentences
 
 Words = Annotated[str, Field(min_length=1)]
@@ -257,7 +257,7 @@ def load(path: Path) -> Quiz:
 def _load(path: Path, data: bytes) -> Quiz:
     name = "/".join(path.parts[-3:])
     try:
-        raw = yaml.load(data.decode("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        raw = load_yaml(data.decode("utf-8"))
         return Quiz.model_validate(raw)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         message = f"is not readable as YAML ({' '.join(str(error).split())}); mend it first"
