@@ -1,7 +1,7 @@
 """The audit: the rows of the chapter standard that a program can check, for each chapter.
 
 A row is a function that yields what falls short; the table shows a row per rule and a column per chapter. The chapters
-of the appendix are the workshop: they may do without quiz and exercises, and with few figures and sources.
+of the appendix are the workshop: they may do with few figures and sources.
 """
 
 from __future__ import annotations
@@ -313,19 +313,17 @@ def _image_size(output: dict) -> int:
 Row = Callable[[Subject], Iterator[str]]
 ROWS: dict[str, Row] = {"outcomes": outcomes, "derivations": derivations, "code": code, "figures": figures,
                         "exercises": tasks, "quiz": questions, "sources": sources, "budget": budget, "form": form}
-OPTIONAL_IN_APPENDIX = {"exercises", "quiz"}
 
 
-def audit(book: Book, chapters: list[Chapter]) -> dict[str, dict[str, list[str] | None]]:
-    """chapter id → row → what falls short (empty: nothing; None: the row is not asked of this chapter).
+def audit(book: Book, chapters: list[Chapter]) -> dict[str, dict[str, list[str]]]:
+    """chapter id → row → what falls short (empty: nothing).
 
     Raises ProblemsFound where options of cells do not read, which most rows ask for.
     """
     subjects = [Subject(book, chapter) for chapter in chapters]
     if unread := [problem for subject in subjects for problem in subject.unread()]:
         raise ProblemsFound(unread)
-    return {subject.chapter.id: {name: None if _excused(subject.chapter, name) else _found(row, subject)
-                                 for name, row in ROWS.items()} for subject in subjects}
+    return {subject.chapter.id: {name: _found(row, subject) for name, row in ROWS.items()} for subject in subjects}
 
 
 def _found(row: Row, subject: Subject) -> list[str]:
@@ -338,12 +336,7 @@ def _found(row: Row, subject: Subject) -> list[str]:
         return [str(error)]
 
 
-def _excused(chapter: Chapter, row: str) -> bool:
-    """Whether the workshop does without this row: a quiz or exercises that are there are held to the standard."""
-    return chapter.is_appendix and row in OPTIONAL_IN_APPENDIX and not getattr(chapter, row).is_file()
-
-
-def problems(results: dict[str, dict[str, list[str] | None]]) -> list[Problem]:
+def problems(results: dict[str, dict[str, list[str]]]) -> list[Problem]:
     """The audit's findings as problems, in the book's order."""
     return [Problem(f"chapters/{chapter}.ipynb", f"{row}: {message}")
-            for chapter, rows in results.items() for row, found in rows.items() for message in found or []]
+            for chapter, rows in results.items() for row, found in rows.items() for message in found]
