@@ -80,7 +80,7 @@ HOSTILE = [
     asked("two-parsons", "order", prompt="Sort.", code=True, items=["</code><script>broken()</script>", "x = '-->'", "```"],
           feedback="Look again."),
     asked("two-match", "match", feedback=attack(14), pairs=[{"left": attack(15 + i), "right": attack(20 + i)} for i in range(3)]),
-    asked("two-spot", "spot", figure="fig-second-dot", alt='A dot "><script>broken()</script>', missed=attack(30),
+    asked("two-spot", "spot", figure="fig-first-line", alt='A dot "><script>broken()</script>', missed=attack(30),
           regions=[region(attack(31), 5, 5, True), region("b", 50, 50), region("c", 90, 90)]),
     asked("two-unit", "number", answer=3, unit="<b>s</b>", wrong=WRONG),
     asked("two-long", "single", options=[option(LONG, LONG, True), option("b", "bb"), option("c", "cc")]),

@@ -124,7 +124,7 @@ def _own(question: Question, source: Question) -> dict[str, Any]:
         case Order():
             return _order(question)
         case Match():
-            return {"pairs": [{"left": Rich(p.left), "right": Rich(p.right), "rightText": plain(p.right)}
+            return {"pairs": [{"left": Rich(p.left), "leftText": plain(p.left), "right": Rich(p.right), "rightText": plain(p.right)}
                               for p in question.pairs], "feedback": Rich(question.feedback)}
         case Spot():
             regions = [{"html": Rich(r.label), "x": r.x, "y": r.y, "radius": r.radius, "right": r.right,
@@ -253,7 +253,7 @@ def script(data: dict[str, Any]) -> str:
 def pack(value: Any) -> str:
     """Deflated JSON in base64, the same bytes for the same value."""
     squeezed = zlib.compressobj(9, wbits=-15)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.b64encode(squeezed.compress(text) + squeezed.flush()).decode()
 
 

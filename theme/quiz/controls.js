@@ -1,6 +1,7 @@
 /**
- * What a reader answers with, one maker per kind of question. Each returns {element, read, show}: the element; read()
- * gives the response that `mark` takes, or null while nothing is there; show(response) puts one back.
+ * What a reader answers with, one maker per kind of question. Each returns {element, read, show, idle?}: the element; read()
+ * gives the response that `mark` takes, or null while nothing is there; show(response) puts one back; idle() tells
+ * whether a response that stands there from the start is still untouched.
  * Nothing needs dragging, and everything is reached with Tab, arrows, Enter and the space bar.
  */
 import { region } from "./marking.js";
@@ -67,7 +68,7 @@ function lines(question, _, named) {
 function ordering(question, shuffled, named) {
   const entries = [...question.items, ...question.distractors];
   const spare = question.distractors.length > 0;
-  let used = spare ? [] : [...shuffled], unused = spare ? [...shuffled] : [];
+  let used = spare ? [] : [...shuffled], unused = spare ? [...shuffled] : [], touched = false;
   const said = el("p", { className: "quiz-said", "aria-live": "polite" });
   const list = el("ol", { className: "quiz-order", "aria-label": "Your order" });
   const pool = el("ul", { className: "quiz-order", "aria-label": "Not used yet" });
@@ -90,6 +91,7 @@ function ordering(question, shuffled, named) {
   }
   /** Move an entry, keep the focus on the same button of it where that still can be pressed, and say where it went. */
   function move(i, place, way) {
+    touched = true;
     used = used.filter(other => other !== i);
     unused = unused.filter(other => other !== i);
     if (place === null) unused.push(i); else used.splice(place, 0, i);
@@ -104,7 +106,8 @@ function ordering(question, shuffled, named) {
   return {
     element: el("div", { role: "group", "aria-labelledby": named }, list, spare ? pool : null, said),
     read: () => used.length ? [...used] : null,
-    show: response => { used = [...response]; unused = spare ? shuffled.filter(i => !used.includes(i)) : []; draw(); },
+    idle: () => !touched,
+    show: response => { touched = true; used = [...response]; unused = spare ? shuffled.filter(i => !used.includes(i)) : []; draw(); },
   };
 }
 
@@ -113,10 +116,9 @@ function ordering(question, shuffled, named) {
 function matching(question, shuffled, named) {
   const letter = place => String.fromCharCode(65 + place);
   const selects = question.pairs.map((pair, i) => {
-    const own = unique("left");
-    const select = el("select", { "aria-labelledby": own }, el("option", { value: "" }, "choose"),
+    const select = el("select", { "aria-label": pair.leftText }, el("option", { value: "" }, "choose"),
       ...shuffled.map((right, place) => el("option", { value: String(right) }, `${letter(place)}  ${short(question.pairs[right].rightText)}`)));
-    return { select, row: el("li", {}, rich("span", pair.left, { id: own }), select) };
+    return { select, row: el("li", {}, rich("span", pair.left), select) };
   });
   const rights = shuffled.map((right, place) => el("li", {}, el("b", {}, letter(place)), " ", rich("span", question.pairs[right].right)));
   return {

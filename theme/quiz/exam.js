@@ -80,7 +80,7 @@ class Exam extends HTMLElement {
     removeEventListener("beforeunload", stay);
     this.time.textContent = "";
     this.finish.disabled = true;
-    for (const { card } of this.cards) if (card.share === null && card.control.read() !== null) card.mark();
+    for (const { card } of this.cards) if (card.share === null && card.answered) card.mark();
     const minutes = Math.max(1, Math.round((Date.now() - this.began) / 60000));
     const total = sum(this.cards, () => 1), earned = sum(this.cards, ({ card }) => card.share ?? 0);
     const again = el("button", { type: "button", onclick: () => this.offer() }, "Another form");

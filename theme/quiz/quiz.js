@@ -162,6 +162,8 @@ export class Card {
     this.first()?.focus();
   }
 
+  get answered() { return this.control.read() !== null && !this.control.idle?.(); }
+
   /** @returns {HTMLElement} where answering begins */
   first() { return this.element.querySelector(":is(input, select, textarea, button, [tabindex='0']):not(:disabled)"); }
 
@@ -232,7 +234,7 @@ class Quiz extends HTMLElement {
   }
 
   markAll() {
-    for (const card of this.cards) if (card.control.read() !== null) card.mark();
+    for (const card of this.cards) if (card.answered) card.mark();
     this.score.focus();
   }
 
