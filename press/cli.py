@@ -111,7 +111,7 @@ def audit(chapters: Chapters = None) -> None:
     table = Table("chapter", *auditing.ROWS)
     table.columns[0].no_wrap = True
     for chapter, rows in results.items():
-        table.add_row(chapter, *("–" if found is None else "✗" if found else "✓" for found in rows.values()))
+        table.add_row(chapter, *("✗" if found else "✓" for found in rows.values()))
     console.print(table)
     if problems := auditing.problems(results):
         raise ProblemsFound(problems)
