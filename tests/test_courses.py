@@ -12,9 +12,21 @@ from press import courses, downloads
 from press.book import BookError
 from tests import kitchen, quizbook
 
-LABELS = {"sec-first": {"text": "1", "title": "First", "url": "chapters/one/first.html#sec-first", "kind": "sec"},
-          "sec-first-table": {"text": "Section\u00a01.1", "title": "Setting the table", "url": "chapters/one/first.html#sec-first-table", "kind": "sec"},
-          "exr-first-boil": {"text": "Exercise\u00a01.1", "title": "Boil water", "url": "chapters/one/first.html#exr-first-boil", "kind": "exr"}}
+LABELS = {
+    "sec-first": {"text": "1", "title": "First", "url": "chapters/one/first.html#sec-first", "kind": "sec"},
+    "sec-first-table": {
+        "text": "Section\u00a01.1",
+        "title": "Setting the table",
+        "url": "chapters/one/first.html#sec-first-table",
+        "kind": "sec",
+    },
+    "exr-first-boil": {
+        "text": "Exercise\u00a01.1",
+        "title": "Boil water",
+        "url": "chapters/one/first.html#exr-first-boil",
+        "kind": "exr",
+    },
+}
 
 
 @pytest.fixture
@@ -28,8 +40,10 @@ def test_lines_lead_to_sections_questions_and_exercises(book):
     first, second, third = path.rows(course)
     (taught,) = first["taught"]
     assert [section["title"] for section in taught["sections"]] == ["Setting the table"]
-    assert taught["offers"] == [("chapters/one/first.html#q-one-single", "12 questions"),
-                                ("chapters/one/first.html#exr-first-boil", "1 exercise")]
+    assert taught["offers"] == [
+        ("chapters/one/first.html#q-one-single", "12 questions"),
+        ("chapters/one/first.html#exr-first-boil", "1 exercise"),
+    ]
     assert (first["missing"], second["missing"], third["everywhere"]) == ([], ["three/third"], True)
     assert path.covered(course) == 2
 

@@ -28,12 +28,14 @@ QUESTION = re.compile(r'id="(q-[a-z0-9-]+)"')
 QUIZ = re.compile(r'<div class="quiz"(?P<rest>[^>]*)>')
 PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]+)"')
 TAGS = re.compile(r"<[^>]*>")
-KEPT = (r"(?:(?<=\n)|^)[ \t]*(`{3,}|~{3,})[^\n{=`]*\n(?:.*?\n)?[ \t]*\2[ \t]*(?=\n|$)",                              # code, formulas
+KEPT = (                                                     # code and formulas, as Pandoc reads them
+        r"(?:(?<=\n)|^)[ \t]*(`{3,}|~{3,})[^\n{=`]*\n(?:.*?\n)?[ \t]*\2[ \t]*(?=\n|$)",
         r"(`+)(?!`)(?![ \t]*\{=)(?:(?!\n\s*\n).)*?(?<!`)\3(?!`)(?!\{=)", r"(?<!\\)\$\$(?:(?!\n\s*\n).)*?\$\$",
         r"(?<!\\)\$(?!\s)(?:(?!\n\n)[^$])+(?<!\s)\$(?!\d)")
 RAW = re.compile(rf"(?P<kept>{'|'.join(KEPT)})"
                  r"|(?P<open><(?=[a-zA-Z/!?])|(?:(?<=\n)|^)[ \t]*(?::(?=::)|`(?=``)|~(?=~~))|\{(?==))", re.S)
-PROSE = {"prompt", "explanation", "text", "feedback", "missed", "left", "right", "label", "items", "distractors", "answer", "unit"}
+PROSE = {"prompt", "explanation", "text", "feedback", "missed", "left", "right", "label", "items", "distractors",
+         "answer", "unit"}
 ASK = {"single": "Choose one.", "multiple": "Choose all that apply.", "number": "Give a number",
        "text": "Answer in a few words.", "shape": "Give the shape.", "output": "What does it print?",
        "order": "Put in order.", "match": "Match each item of the one list with one of the other.",
@@ -73,8 +75,8 @@ def listing(*lines: str) -> str:
 def inert(part: Typed) -> Typed:
     """A question, or a part of one, whose texts are Markdown without html, divs and raw blocks."""
     code = getattr(part, "code", False) is True or getattr(part, "kind", "") in ("shape", "output")
-    return part.model_copy(update={name: _inert(value, name in PROSE and not (code and name in ("items", "distractors", "answer")))
-                                   for name, value in part})
+    prose = PROSE - {"items", "distractors", "answer"} if code else PROSE
+    return part.model_copy(update={name: _inert(value, name in prose) for name, value in part})
 
 
 def _inert(value: Any, prose: bool) -> Any:
@@ -124,7 +126,8 @@ def _own(question: Question, source: Question) -> dict[str, Any]:
         case Order():
             return _order(question)
         case Match():
-            return {"pairs": [{"left": Rich(p.left), "leftText": plain(p.left), "right": Rich(p.right), "rightText": plain(p.right)}
+            return {"pairs": [{"left": Rich(p.left), "leftText": plain(p.left), "right": Rich(p.right),
+                               "rightText": plain(p.right)}
                               for p in question.pairs], "feedback": Rich(question.feedback)}
         case Spot():
             regions = [{"html": Rich(r.label), "x": r.x, "y": r.y, "radius": r.radius, "right": r.right,
@@ -187,7 +190,8 @@ def take(html: str, made: dict[str, Any] | None, page: str) -> Taken:
         return Taken(html)
     texts = [_unwrapped(text.strip()) for text in found["all"].split(CUT)]
     if (count := made.get("texts", len(texts))) != len(texts):
-        raise BookError(f"the {count} texts of the quiz of {page} came out of Pandoc as {len(texts)}; one leaves a block open")
+        raise BookError(f"the {count} texts of the quiz of {page} came out of Pandoc as {len(texts)}; "
+                        "one leaves a block open")
     data = _pictured(_filled(made, texts), html) | {"page": page}
     stem = page.removesuffix(".html")
     answers: list[str] = []
@@ -196,7 +200,8 @@ def take(html: str, made: dict[str, Any] | None, page: str) -> Taken:
         size = f"--lines: {_lines(match['body'])}"
         name = QUESTION.findall(html, 0, match.start())[-1].replace("q-", "a-", 1)
         answers.append(f'<section class="answer" id="{name}">{match["body"]}</section>')
-        return (f'<details class="quiz-answer"><summary>{match["title"]}</summary><iframe loading="lazy" style="{size}" '
+        return (f'<details class="quiz-answer"><summary>{match["title"]}</summary>'
+                f'<iframe loading="lazy" style="{size}" '
                 f'src="{stem}.answers.html#{name}" title="{escape(match["title"])}"></iframe></details>')
 
     rest = ANSWER.sub(fold, html[:found.start()] + html[found.end():])

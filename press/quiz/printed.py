@@ -47,7 +47,8 @@ def _given(question: Question) -> list[str]:
 
 def _picture(question: Spot) -> str:
     own = question.figure.startswith("fig-")
-    return f"The picture is @{question.figure}." if own else f"![]({question.figure}){{fig-alt=\"{escape(question.alt)}\"}}"
+    shown = f"![]({question.figure}){{fig-alt=\"{escape(question.alt)}\"}}"
+    return f"The picture is @{question.figure}." if own else shown
 
 
 def _lettered(entries: Iterable[Option | Region]) -> Iterable[tuple[str, Option | Region]]:

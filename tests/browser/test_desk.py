@@ -47,7 +47,9 @@ def test_progress_shows_reviews_saves_adds_and_erases(page: Page, asked: Site, a
     assert row(page, "By chapter", "First & foremost") == ["2 of 12", "1", "1"]
     assert row(page, "By course", "A course of cooking") == ["2 of 12", "1", "1"]
     page.get_by_text("outcomes").click()
-    expect(page.get_by_role("link", name="question 1")).to_have_attribute("href", f"{asked.url}chapters/one/first.html#q-one-single")
+    expect(page.get_by_role("link", name="question 1")).to_have_attribute(
+        "href", f"{asked.url}chapters/one/first.html#q-one-single"
+    )
     expect(page.get_by_text("Nothing to review today, 2 tomorrow.")).to_be_visible()
     page.clock.fast_forward(DAY + 1000)
     page.reload()
@@ -63,11 +65,11 @@ def test_progress_shows_reviews_saves_adds_and_erases(page: Page, asked: Site, a
         assert violations(page, axe) == [] and page.evaluate(WIDER) <= 0
     page.get_by_role("button", name="Done").click()
     expect(page.get_by_text("1 question to review today")).to_be_visible()
-    assert row(page, "By chapter", "First & foremost") == ["2 of 12", "1", "1"]       # reviewed, and the score is the same
+    assert row(page, "By chapter", "First & foremost") == ["2 of 12", "1", "1"]  # reviewed, and the score is the same
     with page.expect_download() as download:
         page.get_by_role("button", name="Download my progress").click()
     download.value.save_as(tmp_path / "mine.json")
-    page.get_by_role("button", name="Erase my progress").click()                     # Playwright refuses dialogs: nothing goes
+    page.get_by_role("button", name="Erase my progress").click()  # Playwright refuses dialogs: nothing goes
     assert row(page, "By chapter", "First & foremost")[0] == "2 of 12"
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Erase my progress").click()

@@ -1,4 +1,4 @@
-"""The quiz in its page: every kind answered right, wrong and partly, by keyboard, kept, read by everyone, and hard to break."""
+"""The quiz in its page: every kind answered right, wrong and partly, by keyboard, kept, and hard to break."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def start(page: Page, site: Site, way: str = "url", seed: int = 7) -> Page:
     """The chapter's quiz, started, for the reader of this seed."""
-    page.add_init_script(f"if (!localStorage.getItem('{KEY}')) localStorage.setItem('{KEY}', JSON.stringify("
-                         f"{{version: 2, seed: {seed}, erased: 0, settings: {{}}, answers: {{}}}}));")
+    page.add_init_script(
+        f"if (!localStorage.getItem('{KEY}')) localStorage.setItem('{KEY}', JSON.stringify("
+        f"{{version: 2, seed: {seed}, erased: 0, settings: {{}}, answers: {{}}}}));"
+    )
     page.goto(f"{getattr(site, way)}{CHAPTER}#q-one-single")
     expect(page.locator(".quiz-head")).to_be_visible()
     return page
@@ -79,8 +81,14 @@ def arrange(card: Locator, *starts: str) -> None:
             use.first.click()
     for place, text in enumerate(starts):
         button = card.get_by_role("button", name=f"Move up: {text}")
-        while card.locator("ol.quiz-order li").evaluate_all("(all, t) => all.findIndex(li => li.querySelector('button').getAttribute("
-                                                            "'aria-label').startsWith('Move up: ' + t))", text) > place:
+        while (
+            card.locator("ol.quiz-order li").evaluate_all(
+                "(all, t) => all.findIndex(li => li.querySelector('button').getAttribute("
+                "'aria-label').startsWith('Move up: ' + t))",
+                text,
+            )
+            > place
+        ):
             button.first.click()
 
 
@@ -95,10 +103,34 @@ def mark(card: Locator, x: float, y: float) -> None:
 
 
 CASES = [  # kind, how to answer, verdict, what is said, what is not
-    ("single", lambda c: choose(c, "5"), "Not yet.", ["adds one too many", "Section 1.1"], ["forgets", "Eight halves", "explanation"]),
-    ("single", lambda c: choose(c, "82"), "Right.", ["Eight halves are four.", "explanation of one-single"], ["forgets"]),
-    ("multiple", lambda c: choose(c, "salt"), "Partly right: 50 %.", ["there is more to choose"], ["Pepper it is", "explanation"]),
-    ("multiple", lambda c: choose(c, "salt", "pepper", "glue"), "Partly right: 50 %.", ["Glue sticks."], ["Sand grinds", "Salt it is"]),
+    (
+        "single",
+        lambda c: choose(c, "5"),
+        "Not yet.",
+        ["adds one too many", "Section 1.1"],
+        ["forgets", "Eight halves", "explanation"],
+    ),
+    (
+        "single",
+        lambda c: choose(c, "82"),
+        "Right.",
+        ["Eight halves are four.", "explanation of one-single"],
+        ["forgets"],
+    ),
+    (
+        "multiple",
+        lambda c: choose(c, "salt"),
+        "Partly right: 50 %.",
+        ["there is more to choose"],
+        ["Pepper it is", "explanation"],
+    ),
+    (
+        "multiple",
+        lambda c: choose(c, "salt", "pepper", "glue"),
+        "Partly right: 50 %.",
+        ["Glue sticks."],
+        ["Sand grinds", "Salt it is"],
+    ),
     ("multiple", lambda c: choose(c, "glue"), "Not yet.", ["Glue sticks."], ["Paint"]),
     ("multiple", lambda c: choose(c, "salt", "pepper"), "Right.", ["Salt it is.", "Pepper it is."], ["Glue"]),
     ("number", lambda c: write(c, "9"), "Not yet.", ["Nine counts thrice."], ["Seven", "2.5"]),
@@ -111,17 +143,29 @@ CASES = [  # kind, how to answer, verdict, what is said, what is not
     ("shape", lambda c: write(c, "torch.Size([64, 10])"), "Right.", ["explanation"], ["Turned"]),
     ("output", lambda c: write(c, "row 1\nrow 2"), "Not yet.", ["Counting starts at nought."], ["row 0", "Twice"]),
     ("output", lambda c: write(c, "row 0 \nrow 1\n"), "Right.", ["explanation"], ["nought"]),
-    ("order", lambda c: arrange(c, "chop", "fry", "eat", "peel"), "Partly right: 75 %.", ["Think of the pan."], ["explanation"]),
+    (
+        "order",
+        lambda c: arrange(c, "chop", "fry", "eat", "peel"),
+        "Partly right: 75 %.",
+        ["Think of the pan."],
+        ["explanation"],
+    ),
     ("order", lambda c: arrange(c, "peel", "chop", "fry", "eat"), "Right.", ["explanation"], ["pan"]),
     ("parsons", lambda c: arrange(c, "total = x"), "Not yet.", ["Set up, loop, print."], ["explanation"]),
     ("parsons", lambda c: arrange(c, "total = 0", "for x in xs:", "total += x"), "Partly right: 50 %.", ["Set up"], []),
     ("match", lambda c: pair(c, 1, 0, 2), "Partly right: 33 %.", ["Squares and cubes."], ["explanation"]),
     ("match", lambda c: pair(c, 1, 2, 0), "Not yet.", ["Squares and cubes."], ["explanation"]),
     ("match", lambda c: pair(c, 0, 1, 2), "Right.", ["explanation"], ["Squares"]),
-    ("figure", lambda c: mark(c, .5, .5), "Not yet.", ["You marked the middle."], ["upper end", "Nothing"]),
-    ("figure", lambda c: mark(c, .94, .06), "Right.", ["You marked the upper end."], ["middle"]),
-    ("file", lambda c: mark(c, .5, .05), "Not yet.", ["The sea."], ["You marked"]),
-    ("file", lambda c: mark(c, .2, .76), "Right.", ["You marked the blue place."], ["sea"]),  # round on a wide picture
+    ("figure", lambda c: mark(c, 0.5, 0.5), "Not yet.", ["You marked the middle."], ["upper end", "Nothing"]),
+    ("figure", lambda c: mark(c, 0.94, 0.06), "Right.", ["You marked the upper end."], ["middle"]),
+    ("file", lambda c: mark(c, 0.5, 0.05), "Not yet.", ["The sea."], ["You marked"]),
+    (
+        "file",
+        lambda c: mark(c, 0.2, 0.76),
+        "Right.",
+        ["You marked the blue place."],
+        ["sea"],
+    ),  # round on a wide picture
 ]
 
 
@@ -130,7 +174,7 @@ def test_every_kind_answered_right_wrong_and_partly(page: Page, asked: Site) -> 
     for kind, answer, expected, said, kept in CASES:
         card = question(page, kind)
         answer(card)
-        expect(card.locator(".quiz-result")).to_be_empty()                 # a changed answer takes the verdict away
+        expect(card.locator(".quiz-result")).to_be_empty()  # a changed answer takes the verdict away
         check(card)
         shown = card.locator(".quiz-result").inner_text().replace("\u00a0", " ")
         assert verdict(card) == expected, (kind, shown)
@@ -202,13 +246,22 @@ def told(page: Page, kind: str) -> list[str]:
 def test_order_follows_the_reader_and_a_reload_puts_everything_back(page: Page, asked: Site) -> None:
     start(page, asked)
     order = options(page)
-    assert sorted(order) == ["glue", "paint", "pepper", "salt", "sand"] and order != ["salt", "pepper", "sand", "glue", "paint"]
+    assert sorted(order) == ["glue", "paint", "pepper", "salt", "sand"] and order != [
+        "salt",
+        "pepper",
+        "sand",
+        "glue",
+        "paint",
+    ]
     assert question(page, "order").locator("ol li").all_inner_texts() != ["peel", "chop it", "fry it", "eat it"]
     for kind, answer, *_ in (CASES[3], CASES[7], CASES[12], CASES[14], CASES[16], CASES[18], CASES[20], CASES[23]):
         answer(question(page, kind))
         question(page, kind).get_by_label("unsure" if kind == "order" else "sure", exact=True).check()
         check(question(page, kind))
-    kinds = {kind: told(page, kind) for kind in ("multiple", "number", "shape", "output", "order", "parsons", "match", "figure")}
+    kinds = {
+        kind: told(page, kind)
+        for kind in ("multiple", "number", "shape", "output", "order", "parsons", "match", "figure")
+    }
     page.reload()
     expect(page.locator(".quiz-head")).to_be_visible()
     assert options(page) == order
@@ -233,7 +286,11 @@ def test_scores_by_outcome_all_at_the_end_and_practice(page: Page, asked: Site) 
     choose(question(page, "multiple"), "salt")
     write(question(page, "text"), "MSE")
     page.get_by_role("button", name="Mark all").click()
-    assert [verdict(question(page, kind)) for kind in ("single", "multiple", "text")] == ["Right.", "Partly right: 50 %.", "Not yet."]
+    assert [verdict(question(page, kind)) for kind in ("single", "multiple", "text")] == [
+        "Right.",
+        "Partly right: 50 %.",
+        "Not yet.",
+    ]
     score = page.locator(".quiz-score")
     expect(score).to_be_focused()
     expect(score.locator("caption")).to_have_text("Your score: 1.5 of 3 answered, 12 in all.")
@@ -285,7 +342,7 @@ def test_the_keyboard_alone_answers_every_kind(page: Page, asked: Site) -> None:
     start(page, asked)
     card = question(page, "single")
     card.locator("input").first.focus()
-    press(page, "ArrowDown", "ArrowDown", "Tab", "Space", "Tab", "Enter")        # choose, sure, check
+    press(page, "ArrowDown", "ArrowDown", "Tab", "Space", "Tab", "Enter")  # choose, sure, check
     expect(card.locator(".quiz-verdict")).to_be_visible()
     assert stored(page, "single")["last"]["sure"] is True
     card = question(page, "multiple")
@@ -304,7 +361,7 @@ def test_the_keyboard_alone_answers_every_kind(page: Page, asked: Site) -> None:
     tab_to(page, card.get_by_role("button", name="Move down").first)
     moved = page.evaluate("document.activeElement.getAttribute('aria-label')")
     press(page, "Enter")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == moved       # the focus goes along
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == moved  # the focus goes along
     expect(card.locator(".quiz-said")).to_have_text("Now 2 of 4.")
     press(page, "Enter", "Enter")
     expect(card.locator("ol li").last).to_contain_text(moved.removeprefix("Move down: ").split()[0])
@@ -319,7 +376,7 @@ def test_the_keyboard_alone_answers_every_kind(page: Page, asked: Site) -> None:
         press(page, "ArrowDown", "Tab")
     tab_to(page, card.get_by_role("button", name="Check"))
     press(page, "Enter")
-    assert verdict(card) == "Partly right: 33 %."                               # the first of the list, three times
+    assert verdict(card) == "Partly right: 33 %."  # the first of the list, three times
     card = question(page, "figure")
     tab_to(page, card.locator(".quiz-board"))
     press(page, *["Shift+ArrowRight", "Shift+ArrowUp"] * 4, *["ArrowRight", "ArrowUp"] * 2)
@@ -332,7 +389,10 @@ def test_the_keyboard_alone_answers_every_kind(page: Page, asked: Site) -> None:
     press(page, "Enter", "Tab", "Space")
     tab_to(page, card.get_by_role("button", name="Check"))
     press(page, "Enter")
-    assert "Nothing" not in card.locator(".quiz-result").inner_text() and "sea" not in card.locator(".quiz-result").inner_text()
+    assert (
+        "Nothing" not in card.locator(".quiz-result").inner_text()
+        and "sea" not in card.locator(".quiz-result").inner_text()
+    )
 
 
 def test_what_changes_is_said_and_named(page: Page, asked: Site) -> None:
@@ -363,7 +423,7 @@ def test_axe_finds_nothing_before_and_after_answering(page: Page, asked: Site, a
             look(page, width, scheme)
             assert violations(page, axe) == [], (width, scheme, len(state))
             assert page.evaluate(WIDER) <= 0
-    page.set_viewport_size({"width": 640, "height": 450})                   # 1280 px at 200 %
+    page.set_viewport_size({"width": 640, "height": 450})  # 1280 px at 200 %
     assert page.evaluate(WIDER) <= 0
 
 
@@ -402,7 +462,10 @@ def test_without_script_the_answers_are_folded_one_by_one(open_page, asked: Site
         frame = card.frame_locator("iframe")
         expect(frame.get_by_text("Nine counts thrice.")).to_be_visible()
         expect(frame.get_by_text("Turned round.")).to_be_hidden()
-        assert "height" not in (card.locator("iframe").get_attribute("style") or "") and card.locator("iframe").bounding_box()["height"] > 100
+        assert (
+            "height" not in (card.locator("iframe").get_attribute("style") or "")
+            and card.locator("iframe").bounding_box()["height"] > 100
+        )
     page.goto(asked.url + CHAPTER.replace(".html", ".answers.html"))
     for text in ("Nine counts thrice.", "Turned round.", "Eight halves are four."):
         expect(page.get_by_text(text)).to_be_visible()
@@ -450,15 +513,26 @@ def test_hostile_texts_come_out_as_text_and_break_nothing(page: Page, hostile: S
         button.click()
     while (button := page.get_by_role("button", name="Show the answer")).count():
         button.first.click()
-    expect(page.locator(".quiz-verdict")).to_have_count(len(names) - 1)         # of the order with strangers nothing is used
+    expect(page.locator(".quiz-verdict")).to_have_count(len(names) - 1)  # of the order with strangers nothing is used
     shown = page.locator("dl-quiz").inner_text()
     for n in (1, 7, 8, 9, 12, 15, 20, 31):
         assert f"field {n} <script>broken()</script> </textarea></section> </iframe></details>" in shown, n
-    for text in ("<img src=x onerror=broken()>", "</dl-quiz></div>", "* {display: none}", '"); broken(); ("', "]]>", quizbook.LONG):
+    for text in (
+        "<img src=x onerror=broken()>",
+        "</dl-quiz></div>",
+        "* {display: none}",
+        "); broken(); (",
+        "]]>",
+        quizbook.LONG,
+    ):
         assert text in shown, text[:40]
-    assert page.evaluate("globalThis.isBroken === undefined && document.querySelectorAll('dl-quiz :is(script, iframe, style)').length === 0")
+    assert page.evaluate(
+        "!globalThis.isBroken && document.querySelectorAll('dl-quiz :is(script, iframe, style)').length === 0"
+    )
     expect(page.locator("#sec-first-exercises")).to_be_attached()
     assert page.evaluate(WIDER) <= 0
     page.goto(hostile.url + CHAPTER.replace(".html", ".answers.html"))
     assert page.locator(".answer").count() == len(names)
-    assert page.evaluate("globalThis.isBroken === undefined && document.querySelectorAll('main :is(script, iframe, style, img)').length === 0")
+    assert page.evaluate(
+        "!globalThis.isBroken && document.querySelectorAll('main :is(script, iframe, style, img)').length === 0"
+    )
