@@ -10,6 +10,7 @@ import pytest
 from lxml import html
 from playwright.sync_api import Page, expect
 
+from press import courses, downloads
 from press.render.html import render
 from tests import quizbook
 from tests.browser.conftest import Site, _served
@@ -22,6 +23,9 @@ DAY = 24 * 60 * 60 * 1000
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The book whose quiz has every kind, with two blueprints and a course."""
     book = quizbook.write(tmp_path_factory.mktemp("desk") / "book")
+    for chapter in book:
+        downloads.write_notebooks(book, chapter)
+    courses.archives(book)
     render(book, 2)
     yield from _served(book.output)
 
