@@ -17,12 +17,13 @@ Template = tuple[str, str, str, dict[str, Any]]  # a page's id, title, template 
 
 
 def pages(book: Book) -> Iterator[Template]:
-    """The page of the reader's progress, and one for each blueprint; none where the book asks nothing."""
+    """The reader's progress, the list of exams and a page for each; none where the book asks nothing."""
     if not any(chapter.quiz.is_file() for chapter in book):
         return
     every = list(blueprints(book))
-    yield "progress", "My progress", "progress.html", {
-        "exams": [{"name": name, "title": blueprint.title} for name, blueprint in every]}
+    yield "progress", "My progress", "progress.html", {"exams": bool(every)}
+    if every:
+        yield "exams/index", "Recap quizzes and exams", "exams.html", {"exams": every}
     for name, blueprint in every:
         yield f"exams/{name}", blueprint.title, "exam.html", {"name": name, "exam": blueprint,
                                                               "drawn": draw(book, blueprint)}

@@ -26,7 +26,7 @@ from press.render.pages import Page, Prepared
 
 EXTRAS = "Reference"
 DESK = "For you"                                          # the reader's own pages
-LISTED = {"api/index", "progress", "courses/index"}       # of the press's own pages, those that the sidebar names
+LISTED = {"api/index", "progress", "exams/index", "courses/index"}     # the press's own pages that the sidebar names
 DOCUMENTS = {"book.pdf": "The book as PDF", "book.epub": "The book as EPUB"}
 
 
