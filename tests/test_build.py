@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
@@ -32,9 +33,10 @@ def project(small_book):
 
 
 def build(book) -> str:
-    """Build the website of a book; what was printed."""
+    """Build the website of a book, away from the event loop that a browser of other tests keeps; what was printed."""
     console = Console(file=StringIO(), width=200)
-    building.build(book, "pandoc", ("html",), console)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(building.build, book, "pandoc", ("html",), console).result()
     return console.file.getvalue()
 
 
