@@ -199,7 +199,7 @@ def take(html: str, made: dict[str, Any] | None, page: str) -> Taken:
     def fold(match: re.Match[str]) -> str:
         size = f"--lines: {_lines(match['body'])}"
         name = QUESTION.findall(html, 0, match.start())[-1].replace("q-", "a-", 1)
-        body = match["body"].replace("<pre>", '<pre tabindex="0">')               # it scrolls: for the keyboard
+        body = re.sub(r"<pre(?=[ >])(?! tabindex)", '<pre tabindex="0"', match["body"])   # it scrolls: for the keyboard
         answers.append(f'<section class="answer" id="{name}">{body}</section>')
         return (f'<details class="quiz-answer"><summary>{match["title"]}</summary>'
                 f'<iframe loading="lazy" style="{size}" '
