@@ -6,7 +6,7 @@ SHARD ?= 1/1
 BIN := .venv/bin
 WANTED := cat pyproject.toml constraints.txt | cksum
 
-.PHONY: book test execute clean ready install fonts
+.PHONY: book test execute whole clean ready install fonts
 .DEFAULT_GOAL := book
 
 book: ready
@@ -17,6 +17,10 @@ test: ready
 
 execute: ready
 	@$(BIN)/dlbook execute --all --profile $(PROFILE) $(if $(DEVICE),--device $(DEVICE)) --shard $(SHARD)
+
+# What each chapter and each page must pass one by one: exercises, code-alongs, accessibility.
+whole: ready
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m whole
 
 # Installs only where the wanted packages changed in content: nbdev writes pyproject.toml anew with each export.
 ready:

@@ -7,18 +7,17 @@ of the appendix are the workshop: they may do with few figures and sources.
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import re
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import pypandoc
 
-from press import exercises, notebooks, quiz
+from press import exercises, fingerprint, notebooks, quiz
 from press.book import Book, BookError, Chapter, Problem, ProblemsFound, load_yaml
 from press.exercises import FIGURE_MIME
 from press.files import write_if_changed
@@ -221,7 +220,7 @@ def _waived(cell: Cell) -> set[str]:
 
 
 def tasks(subject: Subject) -> Iterator[str]:
-    """At least five exercises, three that mark themselves; solutions pass their checks, unsolved tasks fail them."""
+    """At least five exercises, of which three mark themselves, sound in form."""
     if not subject.chapter.exercises.is_file():
         yield "there are no exercises"
         return
@@ -231,13 +230,17 @@ def tasks(subject: Subject) -> Iterator[str]:
     if sum(task.marks_itself for task in found) < 3:
         yield "fewer than three exercises mark themselves"
     yield from exercises.faults(subject.chapter)
-    yield from _run_tasks(subject)
 
 
-def _run_tasks(subject: Subject) -> list[str]:
-    """What running the exercises shows; remembered under `_build/` while their source and the package stay the same."""
-    package = sorted((subject.book.root / "dlbook").glob("**/*.py"))
-    state = hashlib.sha256(b"".join(p.read_bytes() for p in [subject.chapter.exercises, *package])).hexdigest()
+def solutions(subject: Subject) -> list[str]:
+    """Every solution passes its checks, every unsolved task runs and fails them.
+
+    Remembered under `_build/` while all that they depend on stays the same.
+    """
+    if not subject.chapter.exercises.is_file():
+        return []                                # the row before says so
+    notebook = notebooks.read(subject.chapter.exercises, str(subject.chapter.exercises.relative_to(subject.book.root)))
+    state = fingerprint.fingerprint(subject.book.root, notebook, "quick", "cpu").digest
     memory = subject.book.build / "audit" / f"{subject.chapter.id}.json"
     known = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
     if known.get("state") != state:
@@ -310,12 +313,12 @@ def _image_size(output: dict) -> int:
     return sum(len("".join(value)) for mime, value in output.get("data", {}).items() if mime.startswith("image/"))
 
 
-Row = Callable[[Subject], Iterator[str]]
+Row = Callable[[Subject], Iterable[str]]
 ROWS: dict[str, Row] = {"outcomes": outcomes, "derivations": derivations, "code": code, "figures": figures,
-                        "exercises": tasks, "quiz": questions, "sources": sources, "budget": budget, "form": form}
+                        "exercises": tasks, "solutions": solutions, "quiz": questions, "sources": sources, "budget": budget, "form": form}
 
 
-def audit(book: Book, chapters: list[Chapter]) -> dict[str, dict[str, list[str]]]:
+def audit(book: Book, chapters: list[Chapter], rows: Iterable[str] = ROWS) -> dict[str, dict[str, list[str]]]:
     """chapter id → row → what falls short (empty: nothing).
 
     Raises ProblemsFound where options of cells do not read, which most rows ask for.
@@ -323,7 +326,7 @@ def audit(book: Book, chapters: list[Chapter]) -> dict[str, dict[str, list[str]]
     subjects = [Subject(book, chapter) for chapter in chapters]
     if unread := [problem for subject in subjects for problem in subject.unread()]:
         raise ProblemsFound(unread)
-    return {subject.chapter.id: {name: _found(row, subject) for name, row in ROWS.items()} for subject in subjects}
+    return {subject.chapter.id: {name: _found(ROWS[name], subject) for name in rows} for subject in subjects}
 
 
 def _found(row: Row, subject: Subject) -> list[str]:

@@ -53,7 +53,7 @@ def test_stored_outputs_are_still_true(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_chapter_meets_the_standard(chapter):
-    found = audit.audit(BOOK, [chapter])
+    found = audit.audit(BOOK, [chapter], [row for row in audit.ROWS if row != "solutions"])       # `make whole` runs those
     assert "\n".join(map(str, audit.problems(found))) == ""
 
 

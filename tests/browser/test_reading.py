@@ -210,8 +210,18 @@ def test_style_and_script_stay_light(sink: Site) -> None:
     assert sum((sink.folder / "assets" / name).stat().st_size for name in ("book.css", "book.js")) <= 80_000
 
 
-def test_no_page_errs_on_any_address(page: Page, site: Site) -> None:
-    for name in site.pages:
-        for way in (site.url, site.file):
+def open_all(page: Page, place: Site) -> None:
+    """Open every page from the server and from its folder; the page's fixture fails where one errs."""
+    for name in place.pages:
+        for way in (place.url, place.file):
             page.goto(way + name)
             expect(page.locator("main h1")).to_have_count(1)
+
+
+def test_no_kind_of_page_errs_on_any_address(page: Page, sink: Site) -> None:
+    open_all(page, sink)
+
+
+@pytest.mark.whole
+def test_no_page_of_the_book_errs_on_any_address(page: Page, site: Site) -> None:
+    open_all(page, site)
