@@ -15,6 +15,9 @@ from tests.browser.test_access import EVERYTHING, LOOKS, WIDER, look, violations
 from tests.browser.test_reading import CLIPBOARD, search
 
 HEAVIEST = 1_000_000                                                # bytes of a page with its style and scripts
+WEIGHT = """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+    .filter(e => e.entryType === "navigation" || ["script", "link"].includes(e.initiatorType) && !/woff2?$/.test(e.name))
+    .reduce((sum, e) => sum + e.decodedBodySize, 0)"""        # the page, its style sheets and scripts
 EXPLORABLES = {"perceptron": "foundations/perceptron", "digit": "vision/cnn", "popout": "seeing/perception",
                "judgement": "seeing/perception"}
 
@@ -105,13 +108,10 @@ def test_every_page_of_the_book_passes_axe_and_keeps_its_width(width: int, schem
 
 
 def test_every_page_of_the_book_is_light(page: Page, quarto_site: Site) -> None:
-    weights: dict[str, int] = {}
-    page.on("response", lambda answer: weights.update({answer.url: len(answer.body())})
-            if answer.request.resource_type in ("document", "stylesheet", "script") else None)
     for name in quarto_site.pages:
-        weights.clear()
         page.goto(quarto_site.url + name)
-        assert 0 < sum(weights.values()) < HEAVIEST, name
+        page.wait_for_load_state("load")
+        assert 0 < page.evaluate(WEIGHT) < HEAVIEST, name
 
 
 @pytest.mark.parametrize("name", EXPLORABLES)

@@ -73,7 +73,7 @@ function ordering(question, shuffled, named) {
   const list = el("ol", { className: "quiz-order", "aria-label": "Your order" });
   const pool = el("ul", { className: "quiz-order", "aria-label": "Not used yet" });
   const button = (words, name, action, off = false) => el("button", { type: "button", disabled: off, "aria-label": `${name}: ${words}`, title: name,
-    onclick: action }, { "Move up": "↑", "Move down": "↓", "Take out": "✕", Use: "＋" }[name]);
+    onclick: action }, { "Move up": "↑", "Move down": "↓", "Take out": "×", Use: "+" }[name]);
 
   function entry(i, place) {
     const body = question.code ? el("code", {}, entries[i].text) : rich("span", entries[i].html);
