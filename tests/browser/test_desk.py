@@ -48,7 +48,10 @@ def test_progress_shows_reviews_saves_adds_and_erases(page: Page, asked: Site, a
     answer(page, asked, "text", "MSE")
     answer(page, asked, "shape", "(64, 10)")
     page.goto(asked.url + "progress.html")
-    assert row(page, "By chapter", "First & foremost") == ["2 of 12", "1", "1"]
+    assert row(page, "By part and chapter", "First & foremost") == ["2 of 12", "1", "1"]
+    part = page.get_by_role("region", name="By part and chapter").get_by_role("row").nth(1)
+    expect(part.get_by_role("rowheader")).to_have_text("Firsts")
+    assert part.locator("td").all_inner_texts() == ["2 of 12", "1", "1"]
     assert row(page, "By course", "A course of cooking") == ["2 of 12", "1", "1"]
     page.get_by_text("outcomes").click()
     expect(page.get_by_role("link", name="question 1")).to_have_attribute(
@@ -69,21 +72,21 @@ def test_progress_shows_reviews_saves_adds_and_erases(page: Page, asked: Site, a
         assert violations(page, axe) == [] and page.evaluate(WIDER) <= 0
     page.get_by_role("button", name="Done").click()
     expect(page.get_by_text("1 question to review today")).to_be_visible()
-    assert row(page, "By chapter", "First & foremost") == ["2 of 12", "1", "1"]  # reviewed, and the score is the same
+    assert row(page, "By part and chapter", "First & foremost") == ["2 of 12", "1", "1"]  # reviewed, and the score is the same
     with page.expect_download() as download:
         page.get_by_role("button", name="Download my progress").click()
     download.value.save_as(tmp_path / "mine.json")
     page.get_by_role("button", name="Erase my progress").click()  # Playwright refuses dialogs: nothing goes
-    assert row(page, "By chapter", "First & foremost")[0] == "2 of 12"
+    assert row(page, "By part and chapter", "First & foremost")[0] == "2 of 12"
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Erase my progress").click()
     expect(page.get_by_text("Erased.")).to_be_visible()
-    assert row(page, "By chapter", "First & foremost")[0] == "0 of 12"
+    assert row(page, "By part and chapter", "First & foremost")[0] == "0 of 12"
     page.get_by_label("Add a file").set_input_files({"name": "x.json", "mimeType": "application/json", "buffer": b"{}"})
     expect(page.get_by_text("holds no progress of this book")).to_be_visible()
     page.get_by_label("Add a file").set_input_files(tmp_path / "mine.json")
     expect(page.get_by_text("the file holds answers to 2 questions")).to_be_visible()
-    assert row(page, "By chapter", "First & foremost") == ["2 of 12", "1", "1"]
+    assert row(page, "By part and chapter", "First & foremost") == ["2 of 12", "1", "1"]
 
 
 # ---- exams ----------------------------------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def test_a_recap_marks_as_one_goes_and_leaves_the_score(page: Page, asked: Site)
     expect(page.locator(".quiz-score")).to_contain_text("2 left out")
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(asked.file + "progress.html")
-    assert row(page, "By chapter", "First & foremost")[0] == "0 of 12"
+    assert row(page, "By part and chapter", "First & foremost")[0] == "0 of 12"
 
 
 def test_exams_list_their_questions_without_script(open_page, asked: Site) -> None:

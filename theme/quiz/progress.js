@@ -84,9 +84,14 @@ class Progress extends HTMLElement {
 
   // ---- scores ----------------------------------------------------------------------------------------------------------
 
+  /** Each part's sum, and its chapters below it. */
   byChapter() {
-    const rows = this.index.chapters.filter(chapter => chapter.questions.length).map(chapter => this.chapterRow(chapter));
-    return table("By chapter", ["Chapter", "answered", "right now", "right at first"], rows);
+    const asked = this.index.chapters.filter(chapter => chapter.questions.length);
+    const rows = [...new Set(asked.map(chapter => chapter.part))].flatMap(part => {
+      const own = asked.filter(chapter => chapter.part === part);
+      return [[part, tally(own.flatMap(chapter => chapter.questions)), "quiz-part"], ...own.map(chapter => this.chapterRow(chapter))];
+    });
+    return table("By part and chapter", ["Part, chapter", "answered", "right now", "right at first"], rows);
   }
 
   chapterRow(chapter) {
@@ -149,7 +154,7 @@ class Progress extends HTMLElement {
 
 function table(caption, heads, rows) {
   const cells = ({ all, answered, points, first }) => [`${answered} of ${all}`, answered ? round(points) : "–", answered ? round(first) : "–"];
-  const row = ([name, own]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells(own).map(text => el("td", {}, text)));
+  const row = ([name, own, kind = ""]) => el("tr", { className: kind }, el("th", { scope: "row" }, name), ...cells(own).map(text => el("td", {}, text)));
   return el("div", { className: "table-wide quiz-score", tabIndex: 0, role: "region", "aria-label": caption },
     el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...heads.map(head => el("th", { scope: "col" }, head)))),
       el("tbody", {}, ...rows.map(row))));
