@@ -1,4 +1,4 @@
--- The book's own blocks: .check, .reading, .quiz, .exercises, .explorable; marks of exported cells; waivers; alt text.
+-- The book's own blocks: .check, .reading, .quiz, .exercises, .explorable, .glossary; terms; marks of exported cells; waivers; alt text.
 -- Runs after page.lua on either engine. A fault is a line on stderr: dlbook-problem, cell, message (tab-separated).
 
 local stringify = pandoc.utils.stringify
@@ -74,6 +74,13 @@ local function compiled(div, folder, source)
   return div
 end
 
+local function glossary(div)
+  local text = read('_build/glossary/terms.md')
+  if not text then problem('_build/glossary/terms.md is missing; run dlbook build') end
+  div.content = pandoc.read(text or '', 'markdown').blocks
+  return div
+end
+
 -- ---- explorables ---------------------------------------------------------------------------------------------------
 
 local function data(div)
@@ -104,6 +111,19 @@ local function explorable(div)
   return {raw('<' .. element .. ' class="explorable">'),
           pandoc.Div(div.content, pandoc.Attr('', {'explorable-fallback'})),
           raw(data(div) .. '</' .. element .. '>'), raw(script(name))}
+end
+
+--- A term where it is defined: a place of its own, and a way to its entry where the book has a glossary.
+local function term(span)
+  if not span.classes:includes('term') then return nil end
+  local words = span.attributes.name or stringify(span)
+  local slug = words:lower():gsub('[^a-z0-9]+', '-'):gsub('^%-', ''):gsub('%-$', '')
+  local content = pandoc.Inlines({pandoc.Strong(span.content)})
+  if chapter and read('glossary.qmd') then
+    local url = ('../'):rep(select(2, chapter:gsub('/', '')) + 1) .. 'glossary.qmd#entry-' .. slug
+    content = pandoc.Inlines({pandoc.Link(content, url, '', pandoc.Attr('', {'xref', 'term-link'}))})
+  end
+  return pandoc.Span(content, pandoc.Attr('term-' .. slug, {'dfn', 'term'}))
 end
 
 -- ---- cells ---------------------------------------------------------------------------------------------------------
@@ -171,6 +191,7 @@ local kinds = {
   {'check', function(div) return div end},
   {'reading', function(div) div.content:insert(1, title('Reading this figure')) return div end},
   {'quiz', function(div) return compiled(div, 'quizzes', 'quizzes/' .. (chapter or '') .. '.yml') end},
+  {'glossary', glossary},
   {'exercises', function(div) return compiled(div, 'exercises', 'exercises/' .. (chapter or '') .. '.ipynb') end},
   {'quiz-question', function(div) div.classes:insert('question') return div end},
   {'quiz-answer', function(div) return fold(div, 'Answer and feedback') end},
@@ -190,14 +211,15 @@ end
 local function text(value) return value and stringify(value) end
 
 function Pandoc(doc)
-  chapter, root, module = text(doc.meta['dl-chapter']), text(doc.meta['dl-root']) or '.', text(doc.meta['dl-module'])
+  chapter, root, module = text(doc.meta['dl-chapter']), text(doc.meta['dl-root']), text(doc.meta['dl-module'])
+  root = root or quarto and quarto.project.directory or '.'
   target = text(doc.meta['dl-target']) or FORMAT
   doc:walk({traverse = 'topdown', RawBlock = no_script, RawInline = no_script, Div = function(div)
     if div.classes:includes('dl-mark') then here = div.attributes.cell end
     if div.classes:includes('cell') then return nil, false end
   end})
   here = ''
-  local walked = doc:walk({traverse = 'topdown', Blocks = checked, Div = block})
+  local walked = doc:walk({traverse = 'topdown', Blocks = checked, Div = block, Span = term})
   here = ''
   return walked:walk({traverse = 'topdown', Image = alt, Div = function(div)
     if div.classes:includes('dl-mark') then here = div.attributes.cell end

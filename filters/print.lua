@@ -13,7 +13,7 @@ local BOXES = {'callout-note', 'callout-tip', 'callout-warning', 'callout-import
 local AT_THE_END = {'quiz-answer', 'exercise-solution'}
 local WEB_ONLY = {'web-only', 'cover-start', 'cover-second', 'downloads'}
 local LABEL = {sec = true, fig = true, tbl = true, eq = true, thm = true, lem = true, def = true, exm = true, exr = true,
-               cor = true, prp = true, ref = true, q = true, key = true}
+               cor = true, prp = true, ref = true, q = true, key = true, term = true, entry = true}
 
 local function raw(text) return pandoc.RawBlock('typst', text) end
 local function raw_inline(text) return pandoc.RawInline('typst', text) end

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from press import courses, execute, exercises, fingerprint, lint, notebooks, quiz
+from press import courses, execute, exercises, fingerprint, glossary, lint, notebooks, quiz
 from press.book import Book, BookError, Problem, ProblemsFound
 from press.files import alone, write_if_changed
 from press.render import Report, render
@@ -135,3 +135,4 @@ def compile_sources(book: Book) -> None:
     quiz.compile_quizzes(book)
     exercises.compile_exercises(book)
     courses.archives(book)
+    glossary.compile_glossary(book)

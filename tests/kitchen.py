@@ -12,7 +12,7 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from press import book as model
-from press import exercises, quiz
+from press import exercises, glossary, quiz
 from press.book import Book
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +25,8 @@ FRAME = ('<div><style scoped>.dataframe td {color: red}</style><table border="1"
 CONFIG = {"title": "Kitchen & <sink>", "subtitle": "Everything once", "author": "A. Cook",
           "repo-url": "https://github.com/example/kitchen",
           "chapters": ["index.qmd", {"part": "Firsts", "chapters": ["chapters/one/first.ipynb"]},
-                       {"part": "Seconds", "chapters": ["chapters/two/second.ipynb"]}, "references.qmd"],
+                       {"part": "Seconds", "chapters": ["chapters/two/second.ipynb"]},
+                       "glossary.qmd", "references.qmd"],
           "appendices": ["chapters/appendix/extra.ipynb"]}
 BIB = """@article{rosenblatt1958perceptron,
   author = {Rosenblatt, Frank}, title = {The perceptron}, journal = {Psychological Review}, year = {1958},
@@ -54,7 +55,8 @@ $$
 \lVert \mathbf{w} \rVert^2 = \sum_i w_i^2
 $$ {#eq-first-norm}
 
-Inline $a < b$ too.
+Inline $a < b$ too. A [sink]{.term} is a basin with a tap, of volume $V$. It holds
+[dish water]{.term name="water" is="what runs from a tap, at $V > 0$"}.
 
 ### A deeper level {#sec-first-deep}
 
@@ -256,6 +258,7 @@ def write(root: Path, asked: dict = QUIZ) -> Book:
     sources = {"_quarto.yml": yaml.safe_dump(config), "references.bib": BIB,
                "index.qmd": "# Welcome {#sec-welcome .unnumbered}\n\nStart with @sec-first or [the second]"
                             "(chapters/two/second.ipynb).\n",
+               "glossary.qmd": "# Glossary {.unnumbered}\n\n::: {.glossary}\n:::\n",
                "references.qmd": "# References {.unnumbered}\n\n::: {#refs}\n:::\n",
                "quizzes/one/first.yml": yaml.safe_dump(asked), "dlbook/__init__.py": "", "dlbook/first.py": MODULE,
                "theme/explorables/kitchen.js": EXPLORABLE,
@@ -270,4 +273,5 @@ def write(root: Path, asked: dict = QUIZ) -> Book:
     book = model.load(root)
     quiz.compile_quizzes(book)
     exercises.compile_exercises(book)
+    glossary.compile_glossary(book)
     return book

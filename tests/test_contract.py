@@ -18,6 +18,7 @@ from lxml import html
 from nbformat.v4 import new_code_cell, new_output
 
 from press import book as model
+from press import glossary
 from press.book import BookError, ProblemsFound
 from press.quiz import page as quiz_page
 from press.render import html as embedded
@@ -305,6 +306,18 @@ def test_bibliography_links_dois(site):
     page = parsed(site / "references.html")
     entry = by_id(page, "ref-rosenblatt1958perceptron")
     assert entry.xpath('.//a[@href="https://doi.org/10.1037/h0042519"]')
+
+
+def test_a_term_leads_to_its_entry_and_the_entry_back(site, first):
+    term = by_id(first, "term-sink")
+    assert term.tag in ("dfn", "span") and words(term) == "sink"
+    assert term.xpath(".//a/@href") == ["../../glossary.html#entry-sink"]
+    page = parsed(site / "glossary.html")
+    entries = [words(entry) for entry in main(page).xpath(".//dt")]
+    assert entries == ["sink", "water"]
+    assert words(main(page).xpath(".//dd")[0]).startswith("A sink is a basin with a tap, of volume")
+    assert main(page).xpath('.//dt[.//*[@id="entry-sink"] or @id="entry-sink"]')
+    assert main(page).xpath(".//dd//a/@href")[0].removeprefix("./") == "chapters/one/first.html#term-sink"
 
 
 def test_quiz_shows_questions_with_folded_answers(site, first):
@@ -652,7 +665,9 @@ def test_a_chapter_taken_out_disappears(fresh):
     quiz.write_text(re.sub(r"@(eq|sec)-first-(norm|table)", "it", quiz.read_text("utf-8")), encoding="utf-8")
     for path in (fresh.chapters["two/second"].notebook, fresh.root / "dlbook/first.py"):
         path.write_text(re.sub(r",? (and|by) @?eq-first-norm", "", path.read_text("utf-8")), encoding="utf-8")
-    embedded.render(model.load(fresh.root))
+    book = model.load(fresh.root)
+    glossary.compile_glossary(book)
+    embedded.render(book)
     assert not (fresh.output / "chapters/appendix").exists()
 
 

@@ -203,6 +203,19 @@ def test_pdf_tab_panels_stand_one_after_another(text):
     assert "By hand Panel of the hand. By library Panel of the library." in text
 
 
+def test_pdf_terms_are_bold_and_lead_to_the_glossary(text, pages, reader):
+    glossary = page_with(pages, "What runs from a tap")
+    chapter = page_with(pages, "It holds dish water.")
+    assert "A sink is a basin with a tap, of volume" in pages[glossary]
+    assert f"First & foremost (page {page_number(pages[chapter])})" in pages[glossary]
+    assert {glossary, chapter} <= inner_targets(reader)
+
+
+def page_number(page: str) -> str:
+    """The number at the foot of a page."""
+    return page.split()[-1]
+
+
 def test_pdf_citations_lead_to_the_bibliography(text, pages, reader):
     assert "(Rosenblatt 1958, p. 3; Minsky and Papert 1969), and Minsky and Papert (1969) say so" in text
     references = page_with(pages[2:], "Psychological Review") + 2

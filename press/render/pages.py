@@ -166,8 +166,10 @@ def _prepare_page(book: Book, page: Page, target: str, tools: str,
 
 
 def _used_files(book: Book, page: Page, raw: bytes) -> Iterator[bytes]:
-    """The other files that end up in the page: compiled quiz and exercises, explorables and their data."""
+    """The other files that end up in the page: compiled quiz, exercises and glossary, explorables and their data."""
     if not page.chapter:
+        path = book.build / "glossary" / "terms.md"
+        yield path.read_bytes() if b".glossary" in raw and path.is_file() else b""
         return
     made = [book.build / folder / f"{page.id}.md" for folder in ("quizzes", "exercises")]
     made += [page.chapter.quiz, page.chapter.exercises]

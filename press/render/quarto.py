@@ -23,7 +23,7 @@ from press.render import notebook as nb
 
 NEEDED = (1, 7)                                   # the first one whose pages follow the colours of the reader's system
 COPIED = ("theme", "filters", "references.bib")
-COMPILED = ("pages", "quizzes", "exercises")
+COMPILED = ("pages", "quizzes", "exercises", "glossary")
 FONTS = "../assets/fonts"                           # as theme/quarto.css sees them
 ICON = "theme/assets/icon.svg"
 LATER = ("downloads/", "api/", "book.pdf", "book.epub")          # the press adds these to Quarto's pages
