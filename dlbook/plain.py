@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['tally', 'vote', 'confusion_table', 'accuracy_by_class', 'running_sum', 'sum_error_bound', 'mean_and_variance',
            'write_digits', 'read_digits', 'sketch', 'squared_distance', 'as_bits', 'nearest', 'nearest_bits',
-           'read_picture', 'error_interval', 'mean_picture']
+           'read_picture', 'mean_picture']
 
 # %% ../chapters/start/python-basics.ipynb #imports
 import math
@@ -288,21 +288,7 @@ def read_picture(question: Sequence[float], pictures: Sequence[Sequence[float]],
         said.append(labels[index])
     return vote(said)
 
-# %% ../chapters/start/python-basics.ipynb #wilson-code
-def error_interval(wrong: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval for an error rate: lowest and highest share, from 0 to 1, that fit wrong errors of n.
-
-    z: standard deviations allowed, 1.96 for 95 per cent. Source: @eq-python-basics-wilson; Wilson 1927.
-    """
-    if not (n >= 1 and 0 <= wrong <= n and z > 0 and math.isfinite(z)):
-        raise ValueError(f"error_interval: {wrong} errors of {n} with z = {z}; "
-                         "expected 0 <= wrong <= n, n >= 1 and z > 0")
-    share, extra = wrong / n, z * z / n
-    middle = share + extra / 2
-    half = z * math.sqrt(share * (1 - share) / n + extra / (4 * n))
-    return max(0.0, (middle - half) / (1 + extra)), min(1.0, (middle + half) / (1 + extra))
-
-
+# %% ../chapters/start/python-basics.ipynb #mean-code
 def mean_picture(pictures: Iterable[Sequence[float]]) -> list[float]:
     """The average of each pixel. pictures: n times d numbers. Returns d floats.
 

@@ -106,6 +106,7 @@ def serve(port: Annotated[int, typer.Option(help="0 takes a free one")] = 8000) 
 def audit(chapters: Chapters = None) -> None:
     """Hold chapters against the chapter standard; exit status 1 where one falls short."""
     from press import audit as auditing
+    _data_folder()                                    # exercises are tried on the data that the chapters ran on
     book = model.load()
     results = auditing.audit(book, book.select(chapters or []))
     table = Table("chapter", *auditing.ROWS)

@@ -12,7 +12,6 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import hamming, sqeuclidean
-from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 
@@ -98,14 +97,6 @@ def test_the_table_and_the_class_accuracies_equal_scikit_learns(pairs):
     assert list(by_class) == sorted(set(labels))
     recall = theirs.diagonal() / np.maximum(theirs.sum(1), 1)
     assert [by_class.get(c, 0) for c in classes] == pytest.approx(recall.tolist())
-
-
-@given(st.integers(1, 500), st.data())
-def test_the_interval_of_an_error_rate_equals_scipys(n, data):
-    wrong = data.draw(st.integers(0, n))
-    theirs = binomtest(wrong, n).proportion_ci(0.95, method="wilson")
-    z = statistics.NormalDist().inv_cdf(0.975)
-    assert p.error_interval(wrong, n, z) == pytest.approx(tuple(theirs), abs=1e-12)
 
 
 # ---- distances and neighbours
@@ -241,8 +232,6 @@ def test_a_sketch_has_a_line_per_row_and_a_mark_per_dark_pixel():
     (lambda: p.nearest_bits(1, []), ValueError, "0 pictures stored and k = 1; expected at least k"),
     (lambda: p.nearest_bits(1, [0.5]), TypeError, "an entry is no whole number; expected"),
     (lambda: p.read_picture([1], [[1], [2]], [3]), ValueError, "2 pictures and 1 labels given; expected as many"),
-    (lambda: p.error_interval(3, 2), ValueError, "3 errors of 2 with z = 1.96; expected"),
-    (lambda: p.error_interval(0, 0), ValueError, "0 errors of 0 with z = 1.96; expected"),
     (lambda: p.mean_picture([[1], [1, 2]]), ValueError, r"pictures of \[1, 2\] pixels given; expected one size"),
     (lambda: p.sketch([1, 2, 3], width=2), ValueError, "3 pixels and width 2 given; expected whole rows"),
     (lambda: p.write_digits("never.txt", [[1]], [1, 2]), ValueError, "1 pictures .* 2 labels given; expected a label"),
