@@ -75,7 +75,7 @@ def _cell_terms(chapter: Chapter, cell: str, text: str) -> Iterator[Term]:
 
 def _sentence(part: str, span: tuple[int, int]) -> str:
     """The sentence of a paragraph in which a span stands."""
-    hidden = SPAN.sub(lambda found: "x" * len(found.group()), part)
+    hidden = SPAN.sub(lambda found: found.group()[1] + "x" * (len(found.group()) - 1), part)    # capital or not
     hidden = OPAQUE.sub(lambda found: "x" * len(found.group()), hidden)
     ends = [match.end() for match in END.finditer(hidden)]
     start = max((end for end in ends if end <= span[0]), default=0)

@@ -24,6 +24,7 @@ def entries(book) -> dict[str, str]:
     ("The [sum]{.term} is [@a, p. 3]\n$$\n\\begin{aligned}x\\end{aligned}\n$$", "sum", "The **sum** is."),
     ('A [score]{.term is="a sum, $s \\ge 0$"} is here.', "score", "A sum, $s \\ge 0$."),
     ("Is a [cat]{.term} a dog? No.", "cat", "Is a **cat** a dog?"),
+    ("It purrs. [Cats]{.term name=\"cat\"} purr.", "cat", "**Cats** purr."),
 ])
 def test_an_entry_is_the_sentence_around_the_mark(small_book, source, name, sentence):
     assert entries(small_book(text(source, "a"))) == {name: sentence}
