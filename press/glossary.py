@@ -69,7 +69,7 @@ def _cell_terms(chapter: Chapter, cell: str, text: str) -> Iterator[Term]:
             if not (read := TERM.fullmatch(mark.group())):
                 raise ProblemsFound([Problem(chapter.source, f"`{mark.group()}` does not read as a term; write "
                                              '[words]{.term}, or [words]{.term name="word" is="what it is"}', cell)])
-            said = f"{read['is'][0].upper()}{read['is'][1:]}." if read["is"] else _sentence(part, mark.span())
+            said = f"{read['is'][0].upper()}{read['is'][1:].rstrip('.')}." if read["is"] else _sentence(part, mark.span())
             yield Term(read["name"] or read["shown"].strip("*_"), said, chapter, cell)
 
 

@@ -94,7 +94,7 @@ def test_a_chapter_is_found_by_slug_or_path(book, name, found):
 
 
 def test_an_unknown_chapter_is_one_sentence_that_lists_the_known(book):
-    with pytest.raises(BookError, match="'perceptrom' is not one of this book's chapters; expected one of: found"):
+    with pytest.raises(BookError, match="'perceptrom' is not one of this book's chapters; expected one of: start"):
         book.select(["perceptrom"])
 
 

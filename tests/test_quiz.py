@@ -9,7 +9,7 @@ import yaml
 
 from press import quiz
 from press.book import BookError
-from press.quiz import blueprint, marking
+from press.quiz import blueprint, compute, marking
 
 SINGLE = {"id": "one-single", "kind": "single", "outcome": "derive", "lines": ["X01"], "difficulty": 1,
           "conceptual": True, "section": "sec-one", "prompt": "Which holds?", "explanation": "Because.",
@@ -177,3 +177,14 @@ def test_a_malformed_blueprint_is_refused_in_a_sentence(tmp_path, change, said):
     with pytest.raises(BookError) as caught:
         blueprint.load(path)
     assert str(caught.value) == said
+
+
+def test_a_drawn_name_hides_the_constant_of_that_name(small_book):
+    book = small_book()
+    template = changed(NUMBER, prompt="How much is $<<tau>> + <<e>>$?", answer="<<tau + e>>", wrong=[
+        {"answer": "<<tau>>", "feedback": "a"}, {"answer": "<<e>>", "feedback": "b"}], variants={"count": 2, "draw": "tau = rng.choice([0.25, 0.75])\ne = 2"})
+    del template["compute"]
+    written(book, template)
+    question = quiz.load(book.chapters["part/one"].quiz).questions[0]
+    for made in compute.instances(question):
+        assert (made.prompt, made.answer) in (("How much is $0.25 + 2$?", 2.25), ("How much is $0.75 + 2$?", 2.75))

@@ -252,7 +252,7 @@ def test_moodle_holds_every_question_with_its_prompt_answers_and_feedback(whole)
         assert same(q.prompt, text_of(made["prompt"])), name
         shown = text_of(made["general"])                      # with what is told of regions, orders and pairs
         assert same(q.explanation, shown) or isinstance(q, (Order, Match, Spot)), name
-        assert " ".join(q.explanation.split())[-20:] in " ".join(shown.split()) or not isinstance(q, Spot), name
+        assert " ".join(q.explanation.replace("$", "").split())[-20:] in " ".join(shown.split()) or not isinstance(q, Spot), name
         if isinstance(q, Choice):
             assert [text_of(a["text"]) for a in made["answers"]] == [words(o.text) for o in q.options]
             assert [text_of(a["feedback"]) for a in made["answers"]] == [words(o.feedback) for o in q.options]
@@ -277,8 +277,9 @@ def test_moodle_fractions_are_those_that_moodle_allows_and_mark_as_the_book_does
 
 def test_moodle_takes_and_refuses_the_numbers_and_texts_that_the_book_does(whole):
     book, _, files = whole("moodle")
+    found = moodle_of(files["moodle.xml"])
     for name, q in concrete(book).items():
-        made = moodle_of(files["moodle.xml"])[name]
+        made = found[name]
         for answer in made["answers"] if made["type"] in ("numerical", "shortanswer") else []:
             right = answer["fraction"] == "100"
             reach = float(answer["tolerance"] or 0)

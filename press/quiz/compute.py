@@ -110,10 +110,10 @@ def draw(question: Question, i: int) -> dict[str, Any]:
     code = question.variants.draw
     seeded = random.Random(f"{question.id}:{question.variants.seed}:{i}")
     scope = _scope(ast.parse(code)) | {"rng": seeded}
-    before = set(scope)
+    before = dict(scope)
     with limited():
         exec(compile(code, f"<draw of {question.id}>", "exec"), scope)  # noqa: S102
-    return {name: value for name, value in scope.items() if name not in before and name != "__builtins__"}
+    return {name: value for name, value in scope.items() if name != "__builtins__" and before.get(name, scope) is not value}
 
 
 def fill(value: Any, variables: dict[str, Any]) -> Any:

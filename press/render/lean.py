@@ -29,9 +29,10 @@ def page(text: str) -> str:
 
 
 def inline(found: re.Match[str]) -> str:
-    """An inline formula with its TeX as an attribute: a fifth of its weight less."""
+    """An inline formula with its TeX as an attribute, unless that is the letter it shows: a fifth of its weight less."""
     tex = found["tex"].replace('"', "&quot;")
-    return f'<math data-tex="{tex}">{_unwrapped(found["math"])}</math>'
+    kept = "" if tex.isalnum() and len(tex) == 1 else f' data-tex="{tex}"'
+    return f'<math{kept}>{_unwrapped(found["math"])}</math>'
 
 
 def _unwrapped(math: str) -> str:

@@ -193,9 +193,20 @@ def test_copied_text_keeps_its_formulas_as_tex(page: Page, sink: Site) -> None:
         getSelection().selectAllChildren(text);
         const event = new ClipboardEvent("copy", {clipboardData: new DataTransfer(), cancelable: true, bubbles: true});
         document.dispatchEvent(event);
-        return [event.clipboardData.getData("text/plain"), text.querySelector("math").dataset.tex];
+        return [event.clipboardData.getData("text/plain"), text.querySelector("math[data-tex]").dataset.tex];
     }""")
     assert f"${copied[1]}$" in copied[0] and len(copied[0]) > len(copied[1]) + 2
+
+
+def test_a_formula_of_one_letter_is_copied_as_tex_too(page: Page, sink: Site) -> None:
+    page.goto(sink.url + EVERYTHING)
+    copied = page.evaluate("""() => {
+        getSelection().selectAllChildren(document.getElementById("term-sink").parentElement);
+        const event = new ClipboardEvent("copy", {clipboardData: new DataTransfer(), cancelable: true, bubbles: true});
+        document.dispatchEvent(event);
+        return event.clipboardData.getData("text/plain");
+    }""")
+    assert "of volume $V$" in copied
 
 
 @pytest.mark.parametrize("way", ["url", "file"])

@@ -8,7 +8,7 @@
  *  half: half the width of the map; at: its centre */
 
 const SIZE = 400;                                   // units of the drawing
-const CELLS = 60;                                   // squares of the map along a side
+const CELLS = 160;                                  // squares of the map along a side
 const LIMIT = 300;                                  // steps of a run
 const BEALE = [1.5, 2.25, 2.625];
 /** @type {Record<string, Surface>} */
