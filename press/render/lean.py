@@ -10,6 +10,7 @@ INLINE = re.compile(r'<math display="inline"><semantics>(?P<math>.*?)'
 MROW = re.compile(r"<(/?)mrow>")
 DEFAULTS = [(re.compile(pattern), replacement) for pattern, replacement in (
     (r'(<mo\b[^>]*?) form="(?:prefix|postfix)">([][(){}⟨⟩⌊⌋⌈⌉])<', r"\1>\2<"),        # these have one form only
+    (r'<mo stretchy="true"( form="(?:prefix|postfix)")?>([][(){}⟨⟩⌊⌋⌈⌉|‖])<', r"<mo\1>\2<"),                       # as fences do
     (r'<mi mathvariant="normal">([^<]{2,})<', r"<mi>\1<"),                             # so are names of several letters
     (r'<(m[iot]\w*) mathvariant="(?!normal)[\w-]+">', r"<\1>"),                        # the letters themselves say it
     (r'(<(?:section|h[1-6])\b[^>]*?) data-number="[^"]*"', r"\1"),                     # it stands in the heading
