@@ -18,9 +18,10 @@ test: ready
 execute: ready
 	@$(BIN)/dlbook execute --all --profile $(PROFILE) $(if $(DEVICE),--device $(DEVICE)) --shard $(SHARD)
 
-# What each chapter and each page must pass one by one: exercises, code-alongs, accessibility.
+# What each chapter and each page must pass one by one: exercises, code-alongs, accessibility. Two kernels run side by
+# side: more threads than cores make small tensors ten times slower.
 whole: ready
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m whole
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m whole
 
 # Installs only where the wanted packages changed in content: nbdev writes pyproject.toml anew with each export.
 ready:
