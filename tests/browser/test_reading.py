@@ -167,6 +167,18 @@ def test_the_contents_follow_the_reading(page: Page, sink: Site) -> None:
         expect(toc.locator("[aria-current]")).to_have_count(1)
 
 
+def test_a_link_to_a_section_shows_its_heading_below_the_bar(phone: Page, site: Site) -> None:
+    phone.goto(site.url + "chapters/foundations/losses.html")
+    sections = phone.evaluate("[...document.querySelectorAll('section[id^=sec-]')].map(section => section.id)")
+    assert len(sections) > 5
+    bar = phone.locator("header.bar").bounding_box()
+    for name in (sections[1], sections[len(sections) // 2]):
+        phone.goto(f"{site.url}chapters/foundations/losses.html#{name}")
+        heading = phone.locator(f"#{name} > :is(h2, h3)").first
+        expect(heading).to_be_in_viewport(ratio=1)
+        assert heading.bounding_box()["y"] >= bar["y"] + bar["height"]
+
+
 def test_code_is_copied_as_it_stands(page: Page, sink: Site) -> None:
     page.add_init_script(CLIPBOARD)
     page.goto(sink.url + EVERYTHING)
