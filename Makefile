@@ -33,7 +33,7 @@ install:
 	@test -x $(BIN)/python || "$(PYTHON)" -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python " + sys.version.split()[0] + " is too old: Python 3.11 or newer is needed; call make PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { echo "python could not make .venv; on Debian and Ubuntu install python3-venv first"; rm -rf .venv; exit 1; }
 	@echo "Installing into .venv (once; a few minutes)"
-	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[press,test]'; \
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[chapters,press,test]'; \
 	then $(WANTED) > .venv/ready; \
 	elif test -x $(BIN)/dlbook; then echo "The packages could not be brought up to date (pip failed); those that are there are used. Run make again once the network is back."; \
 	else echo "The packages could not be installed (pip failed); run make again once the network is back."; exit 1; fi
