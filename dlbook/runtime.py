@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 _T = TypeVar("_T")
 
@@ -78,8 +79,9 @@ def pick(*, quick: _T, full: _T) -> _T:
 
 # %% ../chapters/appendix/environment.ipynb #threads
 def threads(n: int | None = None) -> int:
-    """How many CPU threads one PyTorch operation may use; sets it to n, else to $DLBOOK_THREADS, where one is given.
+    """How many CPU threads one operation may use; sets it to n, else to $DLBOOK_THREADS, where one is given.
 
+    The limit holds for PyTorch, and for the linear algebra that NumPy and SciPy call. Returns PyTorch's number.
     Raises ValueError where that is not a positive whole number.
     """
     wanted = os.environ.get("DLBOOK_THREADS") if n is None else n
@@ -87,6 +89,7 @@ def threads(n: int | None = None) -> int:
         if not str(wanted).isdigit() or int(wanted) < 1:
             raise ValueError(f"threads {wanted!r} is not a positive whole number; give 1 or more (see DLBOOK_THREADS)")
         torch.set_num_threads(int(wanted))
+        threadpool_limits(int(wanted))
     return torch.get_num_threads()
 
 # %% ../chapters/appendix/environment.ipynb #seeds

@@ -29,10 +29,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection, LineCollection, PathCollection, QuadMesh
 from matplotlib.colors import Colormap
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import ArrayLike
+from PIL import Image
 
 # %% ../chapters/seeing/perception.ipynb #palette
 COLOURS: dict[str, str] = {
@@ -128,8 +130,20 @@ def _png(fig: Figure) -> tuple[str, dict] | None:
     if not getattr(fig, "_dlbook_raster", False):
         return None
     file = io.BytesIO()
-    fig.savefig(file, format="png", metadata={"Software": None}, facecolor="none")
-    return base64.b64encode(file.getvalue()).decode(), {"width": round(96 * fig.get_figwidth())}
+    fig.savefig(file, format="png", facecolor="none")
+    return base64.b64encode(_few_colours(file)).decode(), {"width": round(96 * fig.get_figwidth())}
+
+
+def _few_colours(png: io.BytesIO) -> bytes:
+    """The picture on white, with 255 colours and transparent where nothing is drawn: less than half of the bytes."""
+    drawn = Image.open(png)
+    on_paper = Image.alpha_composite(Image.new("RGBA", drawn.size, PAPER), drawn).convert("RGB")
+    few = on_paper.quantize(255, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    few.putpalette([*few.getpalette()[:765], 255, 255, 255])
+    few.paste(255, mask=drawn.getchannel("A").point(lambda alpha: 255 * (alpha == 0)))
+    file = io.BytesIO()
+    few.save(file, "png", optimize=True, transparency=255)
+    return file.getvalue()
 
 
 def raster(fig: Figure) -> Figure:
@@ -157,13 +171,20 @@ def label_ends(ax: Axes, gap: float = 4, **text) -> list[Text]:
 
     gap: points between line and label; labels that would touch are moved apart. Returns the texts.
     """
-    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    lines = _labelled_lines(ax)
     ends = [_last_point(line) for line in lines]
     heights = np.array([ax.transData.transform(end)[1] for end in ends])
     shifts = _spread(heights, 1.25 * mpl.rcParams["font.size"] * ax.figure.dpi / 72) - heights
-    return [ax.annotate(line.get_label(), end, (gap, 72 * shift / ax.figure.dpi), textcoords="offset points",
+    return [ax.annotate(label, end, (gap, 72 * shift / ax.figure.dpi), textcoords="offset points",
                         va="center", color=line.get_color(), annotation_clip=False, **text)
-            for line, end, shift in zip(lines, ends, shifts)]
+            for (line, label), end, shift in zip(lines.items(), ends, shifts)]
+
+
+def _labelled_lines(ax: Axes) -> dict[Line2D, str]:
+    """Line → label, in the order in which they were drawn; an error bar keeps its label beside its line."""
+    bars = {bar.lines[0]: bar.get_label() for bar in ax.containers if isinstance(bar, ErrorbarContainer)}
+    labels = {line: bars.get(line, line.get_label()) for line in ax.get_lines()}
+    return {line: label for line, label in labels.items() if label and not label.startswith("_")}
 
 
 def _last_point(line: Line2D) -> np.ndarray:

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,6 +114,16 @@ def test_threads_are_set_by_argument_and_by_the_environment(monkeypatch):
         assert runtime.threads() == torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_limit_on_threads_holds_for_numpys_linear_algebra_too():
+    before = {library["filepath"]: library["num_threads"] for library in threadpool_info()}
+    try:
+        runtime.threads(1)
+        assert {library["num_threads"] for library in threadpool_info()} == {1}
+    finally:
+        threadpool_limits(max(before.values()))
+        torch.set_num_threads(max(before.values()))
 
 
 @pytest.mark.parametrize("n", [0, -1, "many", 1.5])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from pathlib import Path
@@ -15,6 +17,7 @@ from colorspacious import cspace_convert
 from hypothesis import given
 from hypothesis import strategies as st
 from nbclient import NotebookClient
+from PIL import Image
 
 from dlbook import viz
 
@@ -138,6 +141,24 @@ def test_svg_is_deterministic_and_has_no_date():
 def test_a_raster_figure_is_png_only(ax):
     fig = viz.raster(ax.figure)
     assert viz._svg(fig) is None and viz._png(fig)[1] == {"width": 605}
+
+
+def test_a_raster_figure_keeps_its_colours_and_what_is_transparent_in_few_bytes(ax):
+    rng = np.random.default_rng(0)
+    ax.scatter(*rng.random((2, 3000)), c=rng.random(3000), s=9)
+    fig, whole = viz.raster(ax.figure), io.BytesIO()
+    fig.savefig(whole, format="png", facecolor="none")
+    small = base64.b64decode(viz._png(fig)[0])
+    before, after = (np.asarray(Image.open(file).convert("RGBA"), float) for file in (whole, io.BytesIO(small)))
+    drawn = before[..., 3] == 255
+    assert len(small) < len(whole.getvalue()) / 2 and np.abs(before - after)[drawn].mean() < 1
+    assert ((after[..., 3] == 0) == (before[..., 3] == 0)).all()
+
+
+def test_the_label_of_an_error_bar_stands_at_its_end(ax):
+    ax.errorbar([0, 1], [0, 1], yerr=0.1, label="measured")
+    ax.plot([0, 1], [1, 3], label="predicted")
+    assert [text.get_text() for text in viz.label_ends(ax)] == ["measured", "predicted"]
 
 
 def test_labels_at_line_ends_do_not_touch(ax):
