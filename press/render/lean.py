@@ -8,11 +8,17 @@ NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'   # html needs none, a
 INLINE = re.compile(r'<math display="inline"><semantics>(?P<math>.*?)'
                     r'<annotation encoding="application/x-tex">(?P<tex>.*?)</annotation></semantics></math>', re.S)
 MROW = re.compile(r"<(/?)mrow>")
+MATH = re.compile(r"<math\b.*?</math>", re.S)
+TALL = re.compile(r"<m(?:sub|sup|under|over|frac|sqrt|root|table|multiscripts|padded|style)")
+TAG = re.compile(r"<[^>]*>")
 DEFAULTS = [(re.compile(pattern), replacement) for pattern, replacement in (
     (r'(<mo\b[^>]*?) form="(?:prefix|postfix)">([][(){}⟨⟩⌊⌋⌈⌉])<', r"\1>\2<"),        # these have one form only
     (r'<mo stretchy="true"( form="(?:prefix|postfix)")?>([][(){}⟨⟩⌊⌋⌈⌉|‖])<', r"<mo\1>\2<"),                       # as fences do
     (r'<mi mathvariant="normal">([^<]{2,})<', r"<mi>\1<"),                             # so are names of several letters
     (r'<(m[iot]\w*) mathvariant="(?!normal)[\w-]+">', r"<\1>"),                        # the letters themselves say it
+    (r'<mtd columnalign="center" style="text-align: center">', "<mtd>"),               # as cells are
+    (r'<mtd columnalign="\w+" style="text-align: (left|right); padding-\1: 0">', r'<mtd class="flush \1">'),
+    (r'<mtd columnalign="\w+" style="text-align: (left|right)">', r'<mtd class="\1">'),
     (r'(<(?:section|h[1-6])\b[^>]*?) data-number="[^"]*"', r"\1"),                     # it stands in the heading
     (r'(<section\b[^>]*?) class="level\d"', r"\1"), (r'(<div\b[^>]*?) data-export="true"', r"\1"),
     (r'<td style="text-align: right;">', '<td class="n">'))]
@@ -26,14 +32,20 @@ def page(text: str) -> str:
     text = INLINE.sub(inline, text.replace(NAMESPACE, ""))
     for pattern, replacement in DEFAULTS:
         text = pattern.sub(replacement, text)
+    text = MATH.sub(flat, text)
     return MODULE.sub(lambda found: found[1] + script(found[2]) + found[3], text)
 
 
 def inline(found: re.Match[str]) -> str:
-    """An inline formula with its TeX as an attribute, unless that is the letter it shows: a fifth of its weight less."""
-    tex = found["tex"].replace('"', "&quot;")
-    kept = "" if tex.isalnum() and len(tex) == 1 else f' data-tex="{tex}"'
+    """An inline formula with its TeX as an attribute, unless that is what it shows: a fifth of its weight less."""
+    tex, shown = found["tex"].replace('"', "&quot;"), TAG.sub("", found["math"]).replace("−", "-")
+    kept = "" if re.sub(r"\s", "", tex) == shown else f' data-tex="{tex}"'
     return f'<math{kept}>{_unwrapped(found["math"])}</math>'
+
+
+def flat(found: re.Match[str]) -> str:
+    """Brackets in a formula without anything tall have nothing to stretch to, and need not be told not to."""
+    return found[0] if TALL.search(found[0]) else found[0].replace(' stretchy="false"', "")
 
 
 def _unwrapped(math: str) -> str:

@@ -65,7 +65,7 @@ document.addEventListener("copy", (event) => {
   if (!formulas.length) return;
   for (const math of formulas) {
     const tex = math.querySelector('annotation[encoding="application/x-tex"]');
-    math.replaceWith(tex ? `$$${tex.textContent.trim()}$$` : `$${math.dataset.tex ?? math.textContent}$`);
+    math.replaceWith(tex ? `$$${tex.textContent.trim()}$$` : `$${math.dataset.tex ?? math.textContent.replaceAll("−", "-")}$`);
   }
   copy.className = "visually-hidden";
   document.body.append(copy);
