@@ -10,38 +10,15 @@ import torch
 
 from dlbook import data
 from dlbook.cnn import frame, load_network, standardise
+from tests.browser.alone import alone, page_with
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT, NETWORK = ROOT / "theme" / "explorables" / "digit.js", ROOT / "chapters" / "vision" / "cnn_network.json"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Explorable</title>
-<meta name="viewport" content="width=device-width"></head><body><main><h1>Explorable</h1>
-<dl-digit><p id="fallback">Eight maps of a digit.</p><script type="application/json">{network}</script></dl-digit></main>
-<script type="module">{script}</script></body></html>"""
+NETWORK = Path(__file__).resolve().parents[2] / "chapters" / "vision" / "cnn_network.json"
+page = page_with("digit", '<p id="fallback">Eight maps of a digit.</p><script type="application/json">'
+                          f'{NETWORK.read_text(encoding="utf-8")}</script>')
 TOLERANCE = 1e-4                                                 # of a logit: sums in another order, single precision
 PIXELS = 1e-5                                                    # of a framed pixel, on the scale 0 … 1
 SEVEN = [(9, 8), (19, 8), (12, 23)]                              # corners of a drawn 7: column, row
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    text = PAGE.replace("{network}", NETWORK.read_text(encoding="utf-8")).replace("{script}", SCRIPT.read_text(encoding="utf-8"))
-    path.write_text(text, encoding="utf-8")
-    return path.as_uri()
-
-
-@pytest.fixture
-def page(browser, file):
-    context = browser.new_context(viewport={"width": 360, "height": 800})
-    page = context.new_page()
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(file)
-    yield page
-    context.close()
-    assert not faults
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +112,7 @@ def test_it_fits_a_narrow_screen(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_without_a_readable_network_the_fallback_stays(browser, tmp_path):
-    broken = tmp_path / "broken.html"
-    broken.write_text(PAGE.replace("{network}", "{").replace("{script}", SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")
-    page = browser.new_page()
-    page.goto(broken.as_uri())
-    assert page.locator("#fallback").is_visible()
-    page.close()
+def test_without_a_readable_network_the_fallback_stays(phone, tmp_path):
+    inside = '<p id="fallback">Eight maps of a digit.</p><script type="application/json">{</script>'
+    phone.goto(alone(tmp_path, "digit", inside))
+    assert phone.locator("#fallback").is_visible()

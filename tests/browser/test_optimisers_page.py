@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dlbook import optim
+from tests.browser.alone import page_with, press
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-SCRIPT = Path(__file__).resolve().parents[2] / "theme" / "explorables" / "optimisers.js"
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Explorable</title>
-<meta name="viewport" content="width=device-width"></head><body><main><h1>Explorable</h1>
-<dl-optimisers><p id="fallback">A picture of paths.</p></dl-optimisers></main>
-<script type="module">{script}</script></body></html>"""
+page = page_with("optimisers", '<p id="fallback">A picture of paths.</p>')
 RULES = {"gradient descent": optim.GradientDescent, "momentum": optim.Momentum, "Nesterov": optim.Nesterov,
          "AdaGrad": optim.AdaGrad, "RMSprop": optim.RMSprop, "Adam": optim.Adam}
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(PAGE.replace("{script}", SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")
-    return path.as_uri()
-
-
-@pytest.fixture
-def page(phone, file):
-    phone.goto(file)
-    return phone
 
 
 def state(page) -> dict:
@@ -38,12 +21,6 @@ def state(page) -> dict:
     raw = page.eval_on_selector("dl-optimisers", "e => ({...e.dataset})")
     paths = {name: np.array(path, dtype=float) for name, path in json.loads(raw["paths"]).items()}
     return {**raw, "paths": paths, "steps": int(raw["steps"]), "rate": float(raw["rate"]), "start": json.loads(raw["start"])}
-
-
-def press(page, name: str, key: str = "Enter") -> None:
-    """Reach a button by its name and press it by keyboard."""
-    page.get_by_role("button", name=name, exact=True).focus()
-    page.keyboard.press(key)
 
 
 def agrees(page, most: int = 60) -> dict:

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dlbook.perceptron import NotSeparable, best_margin, fit_perceptron, homogeneous, margin, mistakes, novikoff_bound
+from tests.browser.alone import page_with, press
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-SCRIPT = Path(__file__).resolve().parents[2] / "theme" / "explorables" / "perceptron.js"
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Explorable</title>
-<meta name="viewport" content="width=device-width"></head><body><main><h1>Explorable</h1>
-<dl-perceptron><p id="fallback">A picture of a line.</p></dl-perceptron></main>
-<script type="module">{script}</script></body></html>"""
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(PAGE.replace("{script}", SCRIPT.read_text(encoding="utf-8")), encoding="utf-8")
-    return path.as_uri()
-
-
-@pytest.fixture
-def page(phone, file):
-    phone.goto(file)
-    return phone
+page = page_with("perceptron", '<p id="fallback">A picture of a line.</p>')
 
 
 def state(page) -> dict:
@@ -37,13 +20,6 @@ def state(page) -> dict:
     points = np.array(json.loads(raw["points"]), dtype=float).reshape(-1, 3)
     return {**raw, "x": homogeneous(points[:, :2]) if len(points) else points, "y": points[:, 2],
             "w": np.array(json.loads(raw["w"]), dtype=float), "updates": int(raw["updates"])}
-
-
-def press(page, name: str, key: str = "Enter") -> None:
-    """Reach a button by its name and press it by keyboard."""
-    button = page.get_by_role("button", name=name, exact=True)
-    button.focus()
-    page.keyboard.press(key)
 
 
 def choose(page, preset: str) -> None:
