@@ -103,7 +103,25 @@ end
 
 -- ---- numbers -------------------------------------------------------------------------------------------------------
 
+local headings = {}         -- of the page: what the template needs
+
+local function write_inlines(content)
+  local text = pandoc.write(pandoc.Pandoc({pandoc.Plain(content)}), 'html5', {html_math_method = 'mathml'})
+  return (text:gsub('\n$', ''))
+end
+
+local function plain(content)
+  return stringify(content:walk({Note = function() return {} end}))
+end
+
+local function remember(el)
+  local text = el.content:walk({Note = function() return {} end, Link = function(a) return a.content end})
+  table.insert(headings, {id = el.identifier, level = el.level, number = el.attributes.number or '',
+                          html = write_inlines(text), text = plain(el.content)})
+end
+
 local function header(el)
+  if html then remember(el) end
   local number = el.attributes.number
   if not number or not html then return nil end
   local class = el.level == 1 and 'chapter-number' or 'header-section-number'
@@ -177,11 +195,6 @@ local function proof(div)
   return div
 end
 
-local function write_inlines(content)
-  local text = pandoc.write(pandoc.Pandoc({pandoc.Plain(content)}), 'html5', {html_math_method = 'mathml'})
-  return (text:gsub('\n$', ''))
-end
-
 local function callout(div)
   local title = lead(div, 'callout-title')
   local collapse = div.attributes.collapse
@@ -234,20 +247,6 @@ end
 
 -- ---- what the template needs ---------------------------------------------------------------------------------------
 
-local function plain(content)
-  return stringify(content:walk({Note = function() return {} end}))
-end
-
-local function contents(blocks)
-  local list = {}
-  blocks:walk({Header = function(el)
-    local text = el.content:walk({Note = function() return {} end, Link = function(a) return a.content end})
-    table.insert(list, {id = el.identifier, level = el.level, number = el.attributes.number or '',
-                        html = write_inlines(text), text = plain(el.content)})
-  end})
-  return list
-end
-
 local function description(blocks)
   for _, block in ipairs(blocks) do
     if block.t == 'Para' and #plain(block.content) > 40 then return plain(block.content) end
@@ -255,18 +254,17 @@ local function description(blocks)
   return ''
 end
 
-local function write_page(path, walked)
+local function write_page(path, blocks)
   local file = assert(io.open(path, 'wb'))
-  file:write(pandoc.json.encode({headings = contents(walked), description = description(walked)}))
+  file:write(pandoc.json.encode({headings = headings, description = description(blocks)}))
   file:close()
 end
 
 function Pandoc(doc)
   html = not doc.meta['dl-refs']
   refs = html and open_places() or read_json(stringify(doc.meta['dl-refs']))
-  local walked = doc.blocks:walk({Cite = cite, Link = link})
-  if html then write_page(stringify(doc.meta['dl-page']), walked) end
-  doc.blocks = walked:walk({Header = header, Figure = caption, Table = caption, Span = equation, CodeBlock = code,
-                            Div = div})
+  doc.blocks = doc.blocks:walk({Cite = cite, Link = link, Header = header, Figure = caption, Table = caption,
+                                Span = equation, CodeBlock = code, Div = div})
+  if html then write_page(stringify(doc.meta['dl-page']), doc.blocks) end
   return doc
 end

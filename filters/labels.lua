@@ -174,9 +174,17 @@ end
 
 local function displayed(el) return el.t == 'Math' and el.mathtype == 'DisplayMath' end
 
+local function holds_display(list)
+  for i = 1, #list do
+    if displayed(list[i]) then return true end
+  end
+  return false
+end
+
 --- `$$…$$ {#eq-x}` becomes a numbered span around the formula.
-local function equations(list)
-  if not list:find_if(displayed) then return nil end                 -- to hand a list back costs more than to look
+local function equations(paragraph)
+  local list = paragraph.content
+  if not holds_display(list) then return nil end                     -- to hand a list back costs more than to look
   local out, i = pandoc.Inlines({}), 1
   while i <= #list do
     local el, mark, after = list[i], nil, nil
@@ -195,7 +203,8 @@ local function equations(list)
     if after and after ~= '' then out:insert(pandoc.Str(after)) end
     i = i + 1
   end
-  return out
+  paragraph.content = out
+  return paragraph
 end
 
 -- ---- the walk ------------------------------------------------------------------------------------------------------
@@ -250,7 +259,7 @@ function Pandoc(doc)
   number = doc.meta['dl-number'] and stringify(doc.meta['dl-number']) or ''
   doc.blocks = doc.blocks:walk({RawBlock = raw})
   doc.blocks = doc.blocks:walk({traverse = 'topdown', Div = div, Header = header, Figure = figure, Table = numbered_float,
-    Inlines = equations, Cite = cite, Link = link, Image = lone_image,
+    Para = equations, Plain = equations, Cite = cite, Link = link, Image = lone_image,
     Span = function(el) if not el.classes:includes('equation') then remember(el.identifier) end end})
   here = ''
   if not titled_page then problem('has no title; expected a heading # Title {#sec-…}') end
