@@ -788,6 +788,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                             'dlbook.viz._mark_value': ('seeing/perception.html#_mark_value', 'dlbook/viz.py'),
                             'dlbook.viz._numeric': ('seeing/perception.html#_numeric', 'dlbook/viz.py'),
                             'dlbook.viz._over': ('seeing/perception.html#_over', 'dlbook/viz.py'),
+                            'dlbook.viz._panel': ('seeing/perception.html#_panel', 'dlbook/viz.py'),
                             'dlbook.viz._panels': ('seeing/perception.html#_panels', 'dlbook/viz.py'),
                             'dlbook.viz._png': ('seeing/perception.html#_png', 'dlbook/viz.py'),
                             'dlbook.viz._points': ('seeing/perception.html#_points', 'dlbook/viz.py'),

@@ -753,7 +753,15 @@ def record(fig: Figure) -> dict:
     except Exception as error:
         findings = [asdict(Finding("audit", f"the audit stopped with {type(error).__name__}: {error}"))]
     return {"findings": findings, "size_in": [round(float(side), 3) for side in fig.get_size_inches()],
-            "rules": list(RULES)}
+            "rules": list(RULES), "panels": [_panel(ax) for ax in fig.axes]}
+
+
+def _panel(ax: Axes) -> dict:
+    """Where the axes lie: left, bottom, right, top in per cent of the picture from its upper left; limits, scales."""
+    (left, bottom), (right, top) = ax.get_position().get_points()
+    box = [round(100 * float(side), 2) for side in (left, 1 - bottom, right, 1 - top)]
+    x, y = ([float(end) for end in ends] for ends in (ax.get_xlim(), ax.get_ylim()))
+    return {"box": box, "x": x, "y": y, "scales": [ax.get_xscale(), ax.get_yscale()]}
 
 
 def capture_figures() -> None:

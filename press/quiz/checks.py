@@ -10,7 +10,7 @@ from press.book import Book, Chapter, Problem, ProblemsFound, load_yaml
 from press.front import Front
 from press.notebooks import near
 from press.quiz import compute, marking
-from press.quiz.source import Choice, Number, Question, Quiz, Spot, Text, bare, load
+from press.quiz.source import Choice, Number, Question, Quiz, Spot, Text, bare, of
 
 POSITION = re.compile(r"\b(first|second|third|last|previous|next|upper|lower) (option|answer|choice|statement)s?\b"
                       r"|\b(the )?option [A-D]\b", re.I)
@@ -28,7 +28,7 @@ def check_chapter(book: Book, chapter: Chapter) -> list[Problem]:
     """The faults of one chapter's quiz."""
     file = str(chapter.quiz.relative_to(book.root))
     try:
-        faults = list(_faults(book, chapter, load(chapter.quiz)))
+        faults = list(_faults(book, chapter, of(chapter)))
     except ProblemsFound as error:
         return error.problems
     return [Problem(file, message, name, "question") for name, message in faults]

@@ -20,7 +20,6 @@ from press.plain import keys, sentences
 Words = Annotated[str, Field(min_length=1)]
 Entry = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1)]  # a line of code keeps its indentation
 Formula = Annotated[str, Field(pattern=r"^\s*<<.+>>\s*$", description="computed from the variables of a variant")]
-Share = Annotated[float, Field(ge=0, le=100, description="per cent of the picture's width or height")]
 
 
 class Typed(BaseModel):
@@ -48,14 +47,22 @@ class Pair(Typed):
 
 
 class Region(Typed):
-    """A disc on a picture, in per cent of its width (x, radius) and height (y), with the name that it has in words."""
+    """A disc on a picture, with the name that it has in words. x, y: per cent of the picture's width and height, from
+    its upper left; with a panel (0, 1, … in the order in which a figure's axes are drawn) numbers on that panel's axes."""
 
     label: Words
-    x: Share
-    y: Share
+    x: float
+    y: float
+    panel: int | None = Field(None, ge=0)
     radius: Annotated[float, Field(gt=0, le=50, description="per cent of the picture's width")]
     right: bool = False
     feedback: Words
+
+    @model_validator(mode="after")
+    def _on_the_picture(self):
+        if self.panel is None and not (0 <= self.x <= 100 and 0 <= self.y <= 100):
+            raise ValueError(f"x {self.x:g}, y {self.y:g} is off the picture; without a panel both are per cent, 0 to 100")
+        return self
 
 
 class Variants(Typed):
@@ -92,6 +99,9 @@ class Question(Typed):
     def digest(self) -> str:
         """Twelve hexadecimal digits that change when what a reader is asked or told to be right changes."""
         fields = self.model_dump(exclude={"outcome", "lines", "difficulty", "conceptual", "section", "compute"})
+        for region in fields.get("regions", ()):
+            if region.pop("panel") is not None:           # a figure drawn anew moves the place, and asks the same
+                del region["x"], region["y"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
@@ -284,11 +294,17 @@ def _problem(name: str, raw: Any, place: list[str], message: str) -> Problem:
     return Problem(name, within + message, entry.get("id", number) if isinstance(entry, dict) else number, "question")
 
 
+def of(chapter: Chapter) -> Quiz:
+    """The chapter's quiz, its places in per cent of the figures as they are now. Raises ProblemsFound as `load` does."""
+    from press.quiz.places import placed
+    return placed(load(chapter.quiz), chapter.notebook, "/".join(chapter.quiz.parts[-3:]))
+
+
 def quizzes(book: Book, chapters: Iterable[Chapter] | None = None) -> Iterator[tuple[Chapter, Quiz]]:
     """Every chapter that has a quiz, with its quiz."""
     for chapter in chapters or book:
         if chapter.quiz.is_file():
-            yield chapter, load(chapter.quiz)
+            yield chapter, of(chapter)
 
 
 def schema() -> dict:
