@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -32,7 +34,7 @@ import importlib.util
 import subprocess
 import sys
 
-if importlib.util.find_spec("dlbook") is None:
+if {missing}:
 {install}
 try:
     found = importlib.metadata.version("dlbook")
@@ -41,13 +43,15 @@ except importlib.metadata.PackageNotFoundError:
 if found != "{version}":
     print(f"This notebook was made for dlbook {version}; you have {{found}}, so results may differ.")
 """
+EXTRA = "chapters"                                             # of pyproject.toml: what only some chapters import
+IMPORTED = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_]\w*)", re.M)
 FROM_REPOSITORY = """\
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", {source!r}], check=True)
     importlib.invalidate_caches()
 """
 FROM_COPY = """\
-    raise ModuleNotFoundError("this notebook needs the package dlbook {version}, which is not installed here: get a "
-                              "copy of the book and run `pip install FOLDER` with its folder, then run this cell again")
+    raise ModuleNotFoundError("this notebook needs {package}, not installed here: get a copy of "
+                              "the book and run `pip install {folder}` with its folder, then run this cell again")
 """
 
 
@@ -66,16 +70,18 @@ def write_notebooks(book: Book, chapter: Chapter) -> list[Path]:
 def notebooks(book: Book, chapter: Chapter) -> Iterator[tuple[str, NotebookNode]]:
     """(suffix of the file's name, notebook) of each download of a chapter."""
     notebook = read(chapter.notebook)
-    yield "", _for_readers(book, _without_audits(notebook))
+    source = read(chapter.exercises) if chapter.exercises.is_file() else None
+    more = further(book.root, *filter(None, (notebook, source)))
+    first = install_code(version(book.root), book.repository, more)
+    yield "", _for_readers(first, _without_audits(notebook))
     if codealong.marked(notebook):
-        yield "-code-along", _for_readers(book, codealong.code_along(notebook))
-    if chapter.exercises.is_file():
-        source = read(chapter.exercises)
+        yield "-code-along", _for_readers(first, codealong.code_along(notebook))
+    if source:
         for suffix, kind, make in (
             ("-exercises", "tasks", task_notebook),
             ("-solutions", "solutions", solution_notebook),
         ):
-            yield suffix, _for_readers(book, identified(make(source), source, chapter.id, kind, version(book.root)))
+            yield suffix, _for_readers(first, identified(make(source), source, chapter.id, kind, version(book.root)))
 
 
 def identified(notebook: NotebookNode, source: NotebookNode, exercise: str, kind: str, number: str) -> NotebookNode:
@@ -90,30 +96,54 @@ def digest(source: NotebookNode) -> str:
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:12]
 
 
-def _for_readers(book: Book, notebook: NotebookNode) -> NotebookNode:
-    notebook.cells.insert(0, new_code_cell(install_code(version(book.root), book.repository), id=INSTALL_ID))
+def _for_readers(first: str, notebook: NotebookNode) -> NotebookNode:
+    notebook.cells.insert(0, new_code_cell(first, id=INSTALL_ID))
     return notebook
 
 
-def install_code(number: str, repository: str | None) -> str:
-    """The first cell: installs from the repository's tag of that version; says what to do where no address is known."""
+def further(root: Path, *notebooks: NotebookNode) -> list[str]:
+    """The modules that the notebooks import and that come with the package's extra only, in alphabetical order."""
+    path = root / "pyproject.toml"
+    project = _project(path, path.stat().st_mtime_ns) if path.is_file() else {}
+    listed = project.get("optional-dependencies", {}).get(EXTRA, [])
+    known = {re.match(r"\w+", requirement)[0] for requirement in listed}          # mlflow-skinny is imported as mlflow
+    cells = (cell.source for notebook in notebooks for cell in notebook.cells if cell.cell_type == "code")
+    return sorted(known & {name for source in cells for name in IMPORTED.findall(source)})
+
+
+def install_code(number: str, repository: str | None, more: Iterable[str] = ()) -> str:
+    """The first cell: installs from the repository's tag of that version; says what to do where no address is known.
+
+    more: modules of the package's extra that the notebook imports as well.
+    """
+    more = list(more)
+    extra = f"[{EXTRA}]" if more else ""
     address = f"git+{repository.rstrip('/').removesuffix('.git')}.git@v{number}" if repository else ""
-    step = FROM_REPOSITORY.format(source=f"dlbook @ {address}") if address else FROM_COPY.format(version=number)
-    return INSTALL.format(version=number, install=step.rstrip("\n"))
+    needed, folder = " and ".join([f"the package dlbook {number}", *more]), f"'FOLDER{extra}'" if more else "FOLDER"
+    step = (FROM_REPOSITORY.format(source=f"dlbook{extra} @ {address}") if address else
+            FROM_COPY.format(package=needed, folder=folder))
+    missing = f"not all(map(importlib.util.find_spec, {['dlbook', *more]!r}))" if more else \
+        'importlib.util.find_spec("dlbook") is None'
+    return INSTALL.format(version=number, install=step.rstrip("\n"), missing=missing)
 
 
 def version(root: Path) -> str:
     """The package's version, as pyproject.toml gives it. Raises BookError where it gives none."""
     path = root / "pyproject.toml"
-    return _version(path, path.stat().st_mtime_ns) if path.is_file() else "0"
+    if not path.is_file():
+        return "0"
+    try:
+        return _project(path, path.stat().st_mtime_ns)["version"]
+    except (KeyError, TypeError):
+        raise BookError(f"{path.name} names no project version; expected version = \"…\" under [project]") from None
 
 
 @lru_cache(maxsize=8)
-def _version(path: Path, mtime_ns: int) -> str:
+def _project(path: Path, mtime_ns: int) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"]
-    except (ValueError, KeyError, TypeError):
-        raise BookError(f"{path.name} names no project version; expected version = \"…\" under [project]") from None
+        return tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+    except ValueError:
+        return {}
 
 
 def _without_audits(notebook: NotebookNode) -> NotebookNode:

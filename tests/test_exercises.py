@@ -249,6 +249,25 @@ def test_the_install_cell_installs_the_exact_version_where_the_package_is_missin
     assert done.stdout.strip() == "pip install --quiet dlbook @ git+https://example.org/book.git@v1.2.3"
 
 
+def test_the_install_cell_brings_what_only_some_chapters_import_where_it_is_missing(tmp_path):
+    source = downloads.install_code("1.2.3", "https://example.org/book", ["optuna", "wandb"])
+    (tmp_path / "optuna.py").touch()
+    done = run_install(source, tmp_path, "1.2.3")
+    assert done.stdout.strip() == "pip install --quiet dlbook[chapters] @ git+https://example.org/book.git@v1.2.3"
+    (tmp_path / "wandb.py").touch()
+    whole = subprocess.run([sys.executable, "-S", "-c", source], cwd=tmp_path, capture_output=True, text=True,
+                           env={"PYTHONPATH": str(tmp_path)})
+    assert (whole.returncode, whole.stdout) == (0, "")
+
+
+def test_what_a_notebook_imports_beyond_the_package_is_found_in_its_cells(small_book):
+    book = small_book(code("import numpy as np\nfrom optuna import create_study\n", "search"),
+                      code("def log():\n    import mlflow\n", "log"), text("import wandb", "prose"))
+    (book.root / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\n[project.optional-dependencies]\n'
+                                              'chapters = ["optuna>=4", "mlflow-skinny>=3,<4", "wandb"]\n')
+    assert downloads.further(book.root, downloads.read(book.chapters["part/one"].notebook)) == ["mlflow", "optuna"]
+
+
 def test_the_install_cell_names_no_made_up_address(tmp_path):
     done = run_install(downloads.install_code("1.2.3", None), tmp_path, None)
     assert "pip install FOLDER" in done.stderr and "http" not in done.stderr

@@ -68,6 +68,6 @@ def _share(value: float, limits: list[float], scale: str, name: str) -> float:
     if scale not in SCALES:
         raise ValueError(f"{name} is on an axis with the scale {scale!r}; give this place in per cent, without a panel")
     if not min(limits) <= value <= max(limits):
-        raise ValueError(f"{name} is off its panel, which runs from {limits[0]:.4g} to {limits[1]:.4g}; look at the figure")
+        raise ValueError(f"{name} is off its panel, which runs from {limits[0]:.4g} to {limits[1]:.4g}")
     at, low, high = map(SCALES[scale], (value, *limits))
     return (at - low) / (high - low)

@@ -48,7 +48,7 @@ class Pair(Typed):
 
 class Region(Typed):
     """A disc on a picture, with the name that it has in words. x, y: per cent of the picture's width and height, from
-    its upper left; with a panel (0, 1, … in the order in which a figure's axes are drawn) numbers on that panel's axes."""
+    its upper left; with a panel (0, 1, … in the order in which the figure got them) numbers on that panel's axes."""
 
     label: Words
     x: float
@@ -61,7 +61,7 @@ class Region(Typed):
     @model_validator(mode="after")
     def _on_the_picture(self):
         if self.panel is None and not (0 <= self.x <= 100 and 0 <= self.y <= 100):
-            raise ValueError(f"x {self.x:g}, y {self.y:g} is off the picture; without a panel both are per cent, 0 to 100")
+            raise ValueError(f"x {self.x:g}, y {self.y:g} is off the picture; without a panel both are per cent")
         return self
 
 
@@ -295,7 +295,7 @@ def _problem(name: str, raw: Any, place: list[str], message: str) -> Problem:
 
 
 def of(chapter: Chapter) -> Quiz:
-    """The chapter's quiz, its places in per cent of the figures as they are now. Raises ProblemsFound as `load` does."""
+    """The chapter's quiz, its places in per cent of the figures as they are. Raises ProblemsFound as `load` does."""
     from press.quiz.places import placed
     return placed(load(chapter.quiz), chapter.notebook, "/".join(chapter.quiz.parts[-3:]))
 
