@@ -275,6 +275,16 @@ local function within_div(el)
   return pandoc.Div({el}, pandoc.Attr(id, el.t == 'Table' and {'table-frame'} or {}))
 end
 
+local WIDE = 28            -- signs: what a line of a telephone surely takes
+
+--- A long formula between words may scroll in a frame of its own: no device breaks it.
+local function wide_math(el)
+  local signs = el.text:gsub('\\%a+', 'x'):gsub('[%s{}_^\\]', '')
+  if el.mathtype == 'InlineMath' and utf8.len(signs) > WIDE then
+    return pandoc.Span({el}, pandoc.Attr('', {'wide-math'}))
+  end
+end
+
 local function forms(div)
   local box = has_any(div, BOXES)
   local form = div.classes:includes('column-margin') and 'margin' or box and box ~= 'cell-output' and 'fixed'
@@ -298,7 +308,7 @@ function Pandoc(doc)
     blocks = blocks:walk({Figure = function(el) return figure(el, 'free') end})
     blocks = blocks:walk({Image = lone_image, DefinitionList = terms}):walk({Div = block}):walk({Div = leftover_title})
   else
-    blocks = blocks:walk({Div = epub_block}):walk({Figure = within_div, Table = within_div})
+    blocks = blocks:walk({Div = epub_block}):walk({Figure = within_div, Table = within_div, Math = wide_math})
   end
   doc.blocks = blocks
   return doc

@@ -55,7 +55,7 @@ $$
 \lVert \mathbf{w} \rVert^2 = \sum_i w_i^2
 $$ {#eq-first-norm}
 
-Inline $a < b$ too. A [sink]{.term} is a basin with a tap, of volume $V$. It holds
+Inline $a < b$ too, and $(a + b)^5 = a^5 + 5a^4b + 10a^3b^2 + 10a^2b^3 + 5ab^4 + b^5$ as well. A [sink]{.term} is a basin with a tap, of volume $V$. It holds
 [dish water]{.term name="water" is="what runs from a tap, at $V > 0$"}.
 
 ### A deeper level {#sec-first-deep}

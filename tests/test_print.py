@@ -472,6 +472,11 @@ def test_epub_formulas_are_mathml(chapter):
     assert chapter.xpath("//*[@id='eq-first-norm']//m:math[@display='block']", namespaces=X)
 
 
+def test_epub_long_formulas_between_words_have_a_frame_that_scrolls(chapter):
+    framed = chapter.xpath("//*[@class='wide-math']//m:annotation/text()", namespaces=X)
+    assert framed == ["(a + b)^5 = a^5 + 5a^4b + 10a^3b^2 + 10a^2b^3 + 5ab^4 + b^5"]
+
+
 def test_epub_figures_and_tables_have_captions_and_header_cells(chapter):
     figure = chapter.xpath("//*[@id='fig-first-line']//h:figure", namespaces=X)[0]
     assert words(figure.find("h:figcaption", X)).startswith("Figure 1.1: The line rises")
