@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from anki.collection import Collection, ImportAnkiPackageOptions, ImportAnkiPackageRequest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lxml import etree, html
@@ -665,6 +666,46 @@ def test_importing_an_edited_deck_again_updates_the_notes_and_adds_none(shelf, t
     assert {n: (note["guid"], note["model"]) for n, note in before.items()} == \
         {n: (note["guid"], note["model"]) for n, note in after.items()}
     assert all(after[n]["mod"] > before[n]["mod"] and "Edited" in after[n]["prompt"] for n in before)
+
+
+def into_anki(collection, data: bytes, folder: Path):
+    """What Anki itself says of an import: the lists new, updated, duplicate, conflicting and so on."""
+    (folder / "deck.apkg").write_bytes(data)
+    return collection.import_anki_package(ImportAnkiPackageRequest(
+        package_path=str(folder / "deck.apkg"), options=ImportAnkiPackageOptions(merge_notetypes=True))).log
+
+
+@pytest.fixture
+def collection(tmp_path):
+    """A reader's own, empty collection, as Anki keeps it."""
+    opened = Collection(str(tmp_path / "collection.anki2"))
+    yield opened
+    opened.close()
+
+
+def test_anki_itself_takes_every_note_of_the_book_and_shows_both_sides(whole, collection, tmp_path):
+    book, _, files = whole("anki")
+    log = into_anki(collection, files["dlbook.apkg"], tmp_path)
+    assert len(log.new) == collection.card_count() == len(concrete(book))
+    assert not (log.updated or log.duplicate or log.conflicting or log.empty_first_field or log.missing_deck)
+    for number in collection.find_cards(""):
+        card = collection.get_card(number)
+        assert "{{" not in card.question() + card.answer() and len(words(card.answer())) > len(words(card.question()))
+    pictures = set(re.findall(r'src="([^"]+)"', "".join(collection.get_note(n).joined_fields() for n in collection.find_notes(""))))
+    assert pictures and pictures <= set(os.listdir(collection.media.dir()))
+
+
+def test_anki_itself_updates_the_notes_of_an_edited_deck_and_keeps_their_reviews(shelf, collection, tmp_path):
+    into_anki(collection, exported(shelf(KINDS), "anki", tmp_path / "out")[1]["dlbook.apkg"], tmp_path)
+    card = collection.get_card(collection.find_cards("")[0])
+    card.reps, card.ivl, card.type, card.queue = 3, 12, 2, 2
+    collection.update_card(card)
+    book = shelf([q | {"prompt": q["prompt"] + " Edited."} for q in KINDS])
+    os.utime(book.chapters["part/one"].quiz, (2_000_000_000, 2_000_000_000))
+    log = into_anki(collection, exported(book, "anki", tmp_path / "out")[1]["dlbook.apkg"], tmp_path)
+    assert (len(log.new), len(log.updated)) == (0, collection.note_count())
+    after = collection.get_card(card.id)
+    assert (after.reps, after.ivl) == (3, 12) and "Edited" in after.question()
 
 
 def test_anki_shows_no_option_in_the_sources_order_only(shelf, tmp_path):
