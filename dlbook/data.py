@@ -1210,7 +1210,7 @@ def _drawn_cells(name: str, n: int = 30) -> list[np.ndarray]:
 
     rng = np.random.default_rng(0)
     grid = np.stack(np.mgrid[:128, :128], -1).reshape(-1, 2)
-    paths = rng.uniform(-10, 138, (130, 2)) + rng.normal(0, 1.2, (n, 130, 2)).cumsum(0)
+    paths = rng.uniform(-10, 138, (130, 2)) + rng.normal(0, 0.8, (n, 130, 2)).cumsum(0)
     gaps = np.stack([np.diff(cKDTree(points).query(grid, 2)[0]) for points in paths]).reshape(n, 1, 128, 128)
     gaps = torch.nn.functional.interpolate(torch.from_numpy(gaps), size=512, mode="bilinear")[:, 0].numpy()
     inside = gaps > 1.1
@@ -1462,7 +1462,7 @@ STAND_INS: dict[str, Callable[[str], Any]] = {                   # all others: _
 # %% ../chapters/appendix/data.ipynb #listing
 @dataclass(frozen=True)
 class Entry:
-    """One row of the catalogue. size: bytes of its files; place: where the set is now, "no" where it is nowhere here."""
+    """One row of the catalogue. size: bytes of its files; place: where the set is now, "no" where it is not here."""
 
     name: str
     title: str

@@ -1169,7 +1169,7 @@ def test_drawn_cells_have_dark_walls_and_neighbours_that_are_alike():
     assert 0.6 < cells.masks.float().mean() < 0.9 and cells.groups.tolist() == [i // 6 for i in range(30)]
     assert cells.images[cells.masks == 1].float().mean() > cells.images[cells.masks == 0].float().mean() + 50
     link = alike(cells.images)
-    assert link.diagonal(1).min() > 0.5 > link[0, 20:].max()
+    assert link.diagonal(1).min() > 0.4 and link.diagonal(15).max() < 0.3
 
 
 def test_drawn_shapes_have_the_form_of_photographs_and_both_kinds_of_colour():
