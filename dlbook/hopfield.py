@@ -135,15 +135,21 @@ def flip_some(state: ArrayLike, share: float, rng: Generator) -> Array:
     return s
 
 
+def _counts(n: int, p: int = 1) -> None:
+    """n units, p patterns: whole numbers, at least 2 and 1."""
+    if not (isinstance(n, int | np.integer) and isinstance(p, int | np.integer) and n >= 2 and p >= 1):
+        raise ValueError(f"{n} units and {p} patterns given; expected whole numbers, at least 2 and 1")
+
+
 def unstable_share(n: int, p: int) -> float:
     """Exact chance that a unit of a stored random pattern is unstable. n units, p patterns: @eq-hopfield-binomial."""
-    if n < 2 or p < 1:
-        raise ValueError(f"{n} units and {p} patterns given; expected at least 2 and 1")
+    _counts(n, p)
     return float(binom.cdf(np.ceil((n - 1) * (p - 2) / 2) - 1, (n - 1) * (p - 1), 0.5))
 
 
 def safe_patterns(n: int, risk: float = 0.01) -> int:
     """Most random patterns that @thm-hopfield-safe declares all stable, but for a chance of risk. n: units."""
+    _counts(n)
     if not 0 < risk < 1:
         raise ValueError(f"risk is {risk}; expected a number between 0 and 1")
     p = 1
@@ -180,7 +186,7 @@ def mixture(patterns: ArrayLike) -> Array:
 
 def mixture_overlap(n: int) -> float:
     """Expected overlap of the majority of n random patterns with each of them, n odd. Source: @eq-hopfield-mixture."""
-    if n < 1 or n % 2 == 0:
+    if not isinstance(n, int | np.integer) or n < 1 or n % 2 == 0:
         raise ValueError(f"n is {n}; expected an odd number from 1 up")
     return comb(n - 1, (n - 1) // 2) / 2 ** (n - 1)
 
@@ -197,12 +203,19 @@ def projection(patterns: ArrayLike) -> Array:
     return w
 
 # %% ../chapters/foundations/hopfield.ipynb #dense-code
+def _power(power: int) -> int:
+    """power, a whole number of at least 2."""
+    if not isinstance(power, int | np.integer) or power < 2:
+        raise ValueError(f"power is {power}; expected a whole number, 2 or more: 2 is Hebb's network")
+    return int(power)
+
+
 def dense_energy(patterns: ArrayLike, state: ArrayLike, power: int) -> float:
     """-sum F(pattern . state) for F(x) = x^power, in units of N^power so that it stays finite. (P, N), (N,).
 
     Source: @eq-hopfield-dense; Krotov and Hopfield 2016.
     """
-    return float(-(overlaps(patterns, state) ** power).sum())
+    return float(-(overlaps(patterns, state) ** _power(power)).sum())
 
 
 def dense_settle(patterns: ArrayLike, state: ArrayLike, power: int, rng: Generator | None = None,
@@ -211,7 +224,7 @@ def dense_settle(patterns: ArrayLike, state: ArrayLike, power: int, rng: Generat
 
     patterns: (P, N) of -1 and +1; state: (N,). energies in units of N^power. Source: Krotov and Hopfield 2016.
     """
-    x, s = _spins(patterns, 2, "patterns"), _spins(state, 1, "state")
+    x, s, power = _spins(patterns, 2, "patterns"), _spins(state, 1, "state"), _power(power)
     m = overlaps(x, s)                                                 # (P,), kept up to date
     energies = [-(m ** power).sum()]
     for sweep in range(1, sweeps + 1):
@@ -228,7 +241,10 @@ def dense_settle(patterns: ArrayLike, state: ArrayLike, power: int, rng: Generat
 
 def dense_unstable_share(n: int, p: int, power: int) -> float:
     """Approximate chance that a unit of a stored random pattern is unstable. Source: @eq-hopfield-dense-error."""
-    return float(erfc(np.sqrt(n ** (power - 1) / (2 * factorial2(2 * power - 3, exact=True) * p))) / 2)
+    _counts(n)
+    _positive(p, "p")
+    spread = factorial2(2 * _power(power) - 3, exact=True) * p
+    return float(erfc(np.sqrt(n ** (power - 1) / (2 * spread))) / 2)
 
 # %% ../chapters/foundations/hopfield.ipynb #modern-code
 def attend(queries: ArrayLike, keys: ArrayLike, values: ArrayLike, beta: float) -> Array:
@@ -246,7 +262,8 @@ def attend(queries: ArrayLike, keys: ArrayLike, values: ArrayLike, beta: float) 
 
 def lse_energy(patterns: ArrayLike, query: ArrayLike, beta: float) -> float:
     """Energy of a continuous state, @eq-hopfield-lse. patterns: (P, d); query: (d,). Source: Ramsauer et al. 2021."""
-    x, q = _rows(patterns, None, "patterns"), np.asarray(query, dtype=float)
+    x = _rows(patterns, None, "patterns")
+    q = _rows(np.asarray(query, dtype=float)[None], x.shape[1], "queries")[0]
     return float(0.5 * q @ q - logsumexp(_positive(beta, "beta") * (x @ q)) / beta)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
-from .perceptron import Array, _check, _matrix, _targets, score
+from .perceptron import Array, _check, _matrix, _start, _targets, score
 
 # %% ../chapters/foundations/logistic-regression.ipynb #sigmoid-code
 def sigmoid(s: ArrayLike) -> Array:
@@ -172,7 +172,7 @@ def fit_newton(x: ArrayLike, y: ArrayLike, *, ridge: ArrayLike = 0.0, start: Arr
     Raises NoMinimum where the free weights can grow for ever. Source: @eq-logistic-regression-newton.
     """
     w, x, y, ridge = _problem(start, x, y, ridge)
-    free = ridge == 0
+    w, free = _start(w, x.shape[1]), ridge == 0
     if free.any() and not has_minimum(x[:, free], y):
         raise NoMinimum("a direction separates the classes, so the weights would grow without end; expected "
                         "overlapping classes: give ridge a positive number")
@@ -186,7 +186,10 @@ def safe_rate(x: ArrayLike, ridge: ArrayLike = 0.0) -> float:
     Source: @eq-logistic-regression-descent.
     """
     x = _matrix(x)
-    return float(1 / np.linalg.eigvalsh(x.T @ x / (4 * len(x)) + np.diag(_strengths(ridge, x.shape[1])))[-1])
+    curvature = np.linalg.eigvalsh(x.T @ x / (4 * len(x)) + np.diag(_strengths(ridge, x.shape[1])))[-1]
+    if not curvature > 0:
+        raise ValueError("all inputs are zero and so is the ridge, so every rate is safe; expected at least one measurement")
+    return float(1 / curvature)
 
 
 def fit_descent(x: ArrayLike, y: ArrayLike, *, rate: float | None = None, ridge: ArrayLike = 0.0,
@@ -196,8 +199,8 @@ def fit_descent(x: ArrayLike, y: ArrayLike, *, rate: float | None = None, ridge:
     Never raises NoMinimum.
     """
     w, x, y, ridge = _problem(start, x, y, ridge)
-    rate = safe_rate(x, ridge) if rate is None else rate
-    _check(rate, steps)
+    w, rate = _start(w, x.shape[1]), safe_rate(x, ridge) if rate is None else rate
+    _check(rate, steps, "steps")
     path, g = [w], _gradient(w, x, y, ridge)
     while len(path) <= steps and np.abs(g).max() > tol:
         path.append(path[-1] - rate * g)
@@ -216,22 +219,36 @@ def standard_errors(w: ArrayLike, x: ArrayLike) -> Array:
     w: (d,); x: (n, d) of full rank.
     """
     x = _matrix(x)
-    return np.sqrt(np.diag(np.linalg.inv(len(x) * log_loss_hessian(w, x))))
+    h = len(x) * log_loss_hessian(w, x)
+    if np.linalg.matrix_rank(h) < len(h):
+        raise ValueError(f"the Hessian of {len(h)} weights has rank {np.linalg.matrix_rank(h)}, so some have no standard "
+                         "error; expected independent columns and probabilities away from 0 and 1")
+    return np.sqrt(np.diag(np.linalg.inv(h)))
 
 # %% ../chapters/foundations/logistic-regression.ipynb #softmax-code
+def _scores(s: ArrayLike) -> Array:
+    """s as floats (..., k) with at least one class."""
+    s = np.asarray(s, dtype=float)
+    if s.ndim == 0 or s.shape[-1] == 0:
+        raise ValueError(f"scores have shape {s.shape}; expected (..., k), a score for each of k classes")
+    return s
+
+
 def log_sum_exp(s: ArrayLike) -> Array:
-    """log(sum(exp(s))) over the last axis, without overflow. s: (..., k), finite. Returns (...).
+    """log(sum(exp(s))) over the last axis, without overflow. s: (..., k), k at least 1. Returns (...).
 
     Source: @eq-logistic-regression-shift; Blanchard, Higham and Higham 2021.
     """
-    s = np.asarray(s, dtype=float)
+    s = _scores(s)
     most = s.max(-1, keepdims=True)                                     # (..., 1)
-    return most[..., 0] + np.log(np.exp(s - most).sum(-1))
+    most = np.where(np.isfinite(most), most, 0.0)                       # inf - inf would be nan
+    with np.errstate(divide="ignore"):                                  # all -inf: log 0
+        return most[..., 0] + np.log(np.exp(s - most).sum(-1))
 
 
 def softmax(s: ArrayLike) -> Array:
     """Probabilities in proportion to exp(s), over the last axis. s, result: (..., k). Source: Bridle 1990."""
-    s = np.asarray(s, dtype=float)
+    s = _scores(s)
     shares = np.exp(s - s.max(-1, keepdims=True))                       # (..., k), the largest is 1
     return shares / shares.sum(-1, keepdims=True)
 
@@ -239,18 +256,26 @@ def softmax(s: ArrayLike) -> Array:
 def _one_hot(x: ArrayLike, y: ArrayLike, k: int) -> tuple[Array, Array]:
     """x (n, d) and the one-hot rows (n, k) of the labels y (n,), whole numbers from 0 to k - 1."""
     x, y = _targets(x, y)
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"k is {k}; expected the number of classes, a whole one")
     if not np.isin(y, range(k)).all():
         odd = y[~np.isin(y, range(k))][0]
         raise ValueError(f"labels include {odd:g}; expected whole numbers from 0 to {k - 1}: recode them")
     return x, np.eye(k)[y.astype(int)]
 
 
+def _table(w: ArrayLike, x: ArrayLike) -> tuple[Array, Array]:
+    """Weights (d, k) and the inputs (n, d) that they fit."""
+    w, x = np.asarray(w, dtype=float), _matrix(x)
+    if w.ndim != 2 or 0 in w.shape or len(w) != x.shape[1]:
+        raise ValueError(f"weights {w.shape} do not fit inputs {x.shape}; expected (columns, classes): homogeneous(x)?")
+    return w, x
+
+
 def _classes(w: ArrayLike, x: ArrayLike, y: ArrayLike, ridge: ArrayLike) -> tuple[Array, Array, Array, Array]:
     """The checked weights (d, k), inputs (n, d), one-hot labels (n, k) and penalties (d, 1)."""
-    w = np.asarray(w, dtype=float)
-    x, hot = _one_hot(x, y, w.shape[-1])
-    if w.shape != (x.shape[1], hot.shape[1]):
-        raise ValueError(f"weights {w.shape} do not fit inputs {x.shape}; expected (columns, classes): homogeneous(x)?")
+    w, x = _table(w, x)
+    x, hot = _one_hot(x, y, w.shape[1])
     return w, x, hot, _strengths(ridge, len(w))[:, None]
 
 
@@ -275,8 +300,8 @@ def softmax_hessian(w: ArrayLike, x: ArrayLike, ridge: ArrayLike = 0.0) -> Array
 
     Source: @eq-logistic-regression-variance.
     """
-    x, (d, k) = _matrix(x), np.shape(w)
-    p = softmax(x @ np.asarray(w, dtype=float))                         # (n, k)
+    w, x = _table(w, x)
+    p, (d, k) = softmax(x @ w), w.shape                                 # (n, k)
     a = p[:, :, None] * (np.eye(k) - p[:, None, :])                     # (n, k, k)
     h = np.einsum("ni,nj,nkl->ikjl", x, x, a, optimize=True) / len(x)   # (d, k, d, k)
     return h.reshape(d * k, d * k) + np.diag(np.repeat(_strengths(ridge, d), k))
@@ -296,15 +321,24 @@ def fit_softmax(x: ArrayLike, y: ArrayLike, k: int, *, ridge: ArrayLike, steps: 
     return Descent(run.path.reshape(-1, *shape), run.losses, run.converged)
 
 # %% ../chapters/foundations/logistic-regression.ipynb #calibration-code
+def _stated(p: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """Probabilities (n,) and as many outcomes, 0 or 1, n at least 1."""
+    p, y = _probabilities(p), np.asarray(y, dtype=float)
+    if p.ndim != 1 or p.shape != y.shape or not len(p):
+        raise ValueError(f"probabilities {p.shape} and outcomes {y.shape} given; expected equal shapes (n,), n at least 1")
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError(f"outcomes include {y[~np.isin(y, (0, 1))][0]:g}; expected only 0 and 1")
+    return p, y
+
+
 def reliability(p: ArrayLike, y: ArrayLike, edges: ArrayLike) -> tuple[Array, Array, Array]:
     """Per bin that has examples: mean stated probability, share of ones, number of examples; each (bins,).
 
     p: (n,), 0 to 1; y: (n,) of 0 and 1; edges: increasing, from 0 to 1; a bin holds its lower edge, the last one both.
     """
-    p, y, edges = _probabilities(p), np.asarray(y, dtype=float), np.asarray(edges, dtype=float)
-    if p.shape != y.shape or edges[0] != 0 or edges[-1] != 1 or (np.diff(edges) <= 0).any():
-        raise ValueError(f"p {p.shape}, y {y.shape}, edges {edges.tolist()}; expected equal shapes and "
-                         "edges rising from 0 to 1")
+    (p, y), edges = _stated(p, y), np.asarray(edges, dtype=float)
+    if edges.ndim != 1 or len(edges) < 2 or edges[0] != 0 or edges[-1] != 1 or not (np.diff(edges) > 0).all():
+        raise ValueError(f"edges are {edges.tolist()}; expected two or more edges rising from 0 to 1")
     which = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
     count, stated, true = (np.bincount(which, v, len(edges) - 1) for v in (np.ones_like(p), p, y))
     full = count > 0
@@ -325,7 +359,8 @@ def brier_score(p: ArrayLike, y: ArrayLike) -> float:
 
     Source: Brier 1950.
     """
-    return float(((_probabilities(p) - np.asarray(y, dtype=float)) ** 2).mean())
+    p, y = _stated(p, y)
+    return float(((p - y) ** 2).mean())
 
 
 def cost_threshold(false_alarm: float, miss: float) -> float:
@@ -333,6 +368,6 @@ def cost_threshold(false_alarm: float, miss: float) -> float:
 
     Source: @eq-logistic-regression-threshold.
     """
-    if not (false_alarm > 0 and miss > 0):
+    if not (0 < false_alarm < np.inf and 0 < miss < np.inf):
         raise ValueError(f"costs are {false_alarm} and {miss}; expected two positive numbers in the same unit")
     return false_alarm / (false_alarm + miss)

@@ -22,7 +22,7 @@ def _floats(values: Tensor, like: Tensor | None = None) -> Tensor:
 
 def _sound(target: Tensor, name: str, low: float = -math.inf, high: float = math.inf) -> None:
     """Raise where a target on the CPU is missing or out of range."""
-    if target.device.type != "cpu":
+    if target.device.type != "cpu" or not target.numel():
         return
     if not target.isfinite().all():
         raise ValueError(f"{name}: targets include nan or inf; expected finite numbers: drop or fill those rows")
@@ -43,6 +43,12 @@ def _pair(prediction: Tensor, target: Tensor, name: str, low: float = -math.inf,
         raise ValueError(f"{name}: no examples given; expected at least one")
     _sound(target, name, low, high)
     return prediction, target
+
+
+def _coin(y: Tensor, name: str) -> None:
+    """Raise where a label on the CPU is neither 0 nor 1."""
+    if y.device.type == "cpu" and not ((y == 0) | (y == 1)).all():
+        raise ValueError(f"{name}: targets include {y[(y != 0) & (y != 1)][0]:g}; expected only 0 and 1: round them")
 
 
 def _positive(value: float, name: str, least: float = 0.0) -> float:
@@ -81,8 +87,8 @@ def huber_loss(prediction: Tensor, target: Tensor, delta: float = 1.0, each: boo
     Equal shapes; each=True: one loss per entry. Source: @eq-losses-huber; Huber 1964.
     """
     prediction, target = _pair(prediction, target, "huber_loss")
-    size = (target - prediction).abs() / _positive(delta, "delta")
-    return _average(delta ** 2 * torch.where(size <= 1, size ** 2 / 2, size - 0.5), each)
+    size, delta = (target - prediction).abs(), _positive(delta, "delta")
+    return _average(torch.where(size <= delta, size * (size / 2), delta * (size - delta / 2)), each)
 
 
 def pinball_loss(prediction: Tensor, target: Tensor, tau: float, each: bool = False) -> Tensor:
@@ -152,6 +158,7 @@ def _class_weights(weights: Tensor, logits: Tensor) -> Tensor:
     weights = _floats(weights, logits)
     if weights.shape != logits.shape[1:2]:
         raise ValueError(f"class_loss: weights {tuple(weights.shape)}; expected ({logits.shape[1]},), one per class")
+    _sound(weights, "class_loss weights", 0)
     return weights
 
 # %% ../chapters/foundations/losses.ipynb #gaussian-code
@@ -165,6 +172,8 @@ def gaussian_loss(mean: Tensor, log_var: Tensor, target: Tensor, beta: float = 0
     """
     mean, target = _pair(mean, target, "gaussian_loss")
     log_var, _ = _pair(log_var, target, "gaussian_loss")
+    if not 0 <= beta <= 1:
+        raise ValueError(f"beta is {beta}; expected a number from 0 to 1")
     losses = (log_var + (target - mean) ** 2 * (-log_var).exp() + full * math.log(2 * math.pi)) / 2
     return _average(losses * (beta * log_var.detach()).exp(), each)
 
@@ -176,8 +185,11 @@ def focal_loss(logits: Tensor, y: Tensor, gamma: float = 2.0, alpha: float | Non
     alpha: a weight from 0 to 1 for y = 1, 1 - alpha for y = 0. Not proper: undo_focal. Source: Lin et al. 2017.
     """
     logits, y = _pair(logits, y, "focal_loss", 0, 1)
-    if not gamma >= 0:
+    _coin(y, "focal_loss")
+    if not 0 <= gamma < math.inf:
         raise ValueError(f"gamma is {gamma}; expected a number of 0 or more")
+    if alpha is not None and not 0 <= alpha <= 1:
+        raise ValueError(f"alpha is {alpha}; expected a weight from 0 to 1, or None")
     z = (2 * y - 1) * logits                                           # the score on the example's own side
     weight = 1.0 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
     return _average(weight * (-gamma * _softplus(z)).exp() * _softplus(-z), each)
@@ -208,6 +220,7 @@ def hinge_loss(scores: Tensor, y: Tensor, each: bool = False) -> Tensor:
     each=True: one loss per entry. Source: Cortes and Vapnik 1995.
     """
     scores, y = _pair(scores, y, "hinge_loss", 0, 1)
+    _coin(y, "hinge_loss")
     return _average((1 - (2 * y - 1) * scores).clamp(min=0), each)
 
 # %% ../chapters/foundations/losses.ipynb #mae-code
@@ -228,6 +241,7 @@ def dice(probs: Tensor, target: Tensor, eps: float = 1e-6, pooled: bool = False)
     the whole batch where pooled. Raises ValueError where the shapes differ. Source: Milletari et al. 2016 (V-Net).
     """
     probs, target = _masks(probs, target)
+    eps = _positive(eps, "eps")
     over = (0, 1, 2) if pooled else (1, 2)
     overlap = (probs * target).sum(over)                               # (batch,) or ()
     return (2 * overlap + eps) / (probs.sum(over) + target.sum(over) + eps)
@@ -243,8 +257,8 @@ def _masks(probs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     probs, target = _pair(probs, target, "dice", 0, 1)
     if probs.ndim != 3:
         raise ValueError(f"dice: masks have shape {tuple(probs.shape)}; expected (batch, height, width)")
-    if probs.device.type == "cpu" and ((probs < 0) | (probs > 1)).any():
-        raise ValueError("dice: probs include a value outside 0 to 1; expected probabilities: use sigmoid on logits")
+    if probs.device.type == "cpu" and not ((probs >= 0) & (probs <= 1)).all():
+        raise ValueError("dice: probs include nan or a value outside 0 to 1; expected probabilities: use sigmoid on logits")
     return probs, target
 
 # %% ../chapters/foundations/losses.ipynb #weights-code

@@ -54,12 +54,13 @@ def power_iteration(matrix: ArrayLike, start: ArrayLike | None = None, *, steps:
     v = np.random.default_rng(0).normal(size=len(a)) if start is None else _finite(start, 1, "start")
     if v.shape != (len(a),) or not v.any():
         raise ValueError(f"start has shape {v.shape} for a matrix {a.shape}; expected ({len(a)},), not all zero")
+    size = np.abs(a).max() or 1.0                                      # taken out, so that no square under- or overflows
     for _ in range(steps):
         v = v / np.linalg.norm(v)
-        image = a @ v                                                  # (d,)
+        image = a / size @ v                                           # (d,)
         value = float(v @ image)                                       # the Rayleigh quotient
         if np.linalg.norm(image - value * v) <= tol * np.linalg.norm(image):
-            return value, v
+            return float(size * value), v
         v = image
     raise ValueError(f"power_iteration has not settled in {steps} steps; the two largest eigenvalues are too close "
                      "in size: use numpy.linalg.eigh")
@@ -77,25 +78,31 @@ def low_rank(matrix: ArrayLike, k: int) -> Array:
     return (u[:, :k] * s[:k]) @ vt[:k]
 
 # %% ../chapters/appendix/mathematics.ipynb #derivative-code
+def _answer(f: Callable[[Array], ArrayLike], x: Array) -> Array:
+    """f(x), finite, as a vector (m,)."""
+    y = np.ravel(np.asarray(f(x), dtype=float))
+    if not np.isfinite(y).all():
+        raise ValueError(f"f gives {y[~np.isfinite(y)][0]} near x; expected finite numbers: move x or lower the step")
+    return y
+
+
 def numerical_jacobian(f: Callable[[Array], ArrayLike], x: ArrayLike, step: float | None = None) -> Array:
     """Jacobian (m, n) of f at x by central differences.
 
     x of n entries and f(x) of m may have any shape, and are raveled. step: of each entry, in the unit of x
     (default: the cube root of machine epsilon, times |x| where that exceeds 1).
-    Raises ValueError where x is empty or not finite, or step is not positive. Source: @eq-mathematics-jacobian.
+    Raises ValueError where x is empty, x or f not finite, or step not positive. Source: @eq-mathematics-jacobian.
     """
     x = np.asarray(x, dtype=float)
     flat = _finite(x.ravel(), 1, "x")
     steps = np.cbrt(np.finfo(float).eps) * np.maximum(1, np.abs(flat)) if step is None else np.full(x.size, float(step))
     if not (steps > 0).all() or not np.isfinite(steps).all():
         raise ValueError(f"step is {step}; expected a positive number")
-    columns = []
-    for i, h in enumerate(steps):
-        move = np.zeros(x.size)
-        move[i] = h
-        move = move.reshape(x.shape)
-        columns.append((np.ravel(f(x + move)) - np.ravel(f(x - move))) / (2 * h))
-    return np.stack(columns, axis=1)                                   # (m, n)
+    moves = np.diag(steps).reshape(x.size, *x.shape)                   # one entry moved at a time
+    sides = [(_answer(f, x + move), _answer(f, x - move)) for move in moves]
+    if len({len(side) for pair in sides for side in pair}) > 1:
+        raise ValueError("f gives answers of different sizes; expected the same number of entries at every x")
+    return np.stack([(up - down) / (2 * h) for (up, down), h in zip(sides, steps)], axis=1)  # (m, n)
 
 # %% ../chapters/appendix/mathematics.ipynb #normal-code
 def conditional_normal(mean: ArrayLike, cov: ArrayLike, known: Sequence[int], value: ArrayLike) -> tuple[Array, Array]:
@@ -130,7 +137,7 @@ def _indices(known: Sequence[int], d: int, count: int) -> np.ndarray:
 def entropy(p: ArrayLike) -> float:
     """Entropy of probabilities p, (k,), in nats; divide by log 2 for bits. Source: Shannon 1948."""
     p = _distribution(p, 1, "p")
-    return float(-xlogy(p, p).sum())
+    return float(-xlogy(p, p).sum()) + 0.0                             # no -0.0 for a sure outcome
 
 
 def kl_divergence(p: ArrayLike, q: ArrayLike) -> float:

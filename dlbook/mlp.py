@@ -169,6 +169,8 @@ def relu_path(layers: Layers, start: ArrayLike, stop: ArrayLike) -> tuple[Array,
 
     Between two knots every answer is linear. start, stop: (d,). Exact: no grid. Source: @lem-mlp-pieces.
     """
+    if np.ndim(start) != 1 or np.shape(start) != np.shape(stop):
+        raise ValueError(f"start {np.shape(start)} and stop {np.shape(stop)} given; expected two points of one shape (d,)")
     h = _matrix([start, stop])
     layers = _checked(layers, h.shape[1])
     t = np.array([0.0, 1.0])
@@ -222,6 +224,8 @@ def step_layers(f: Callable[[Array], ArrayLike], a: float, b: float, n: int, ste
     ends = _cells(a, b, _whole(n, 2, "n"))
     heights = _values(f, (ends[:-1] + ends[1:]) / 2)                   # (n,)
     k = 4 * np.log(n) * n / (b - a) if steepness is None else float(steepness)
+    if not 0 < k < np.inf:
+        raise ValueError(f"steepness is {steepness}; expected a positive number")
     return [(np.full((n - 1, 1), k), -k * ends[1:-1]), (np.diff(heights)[None], heights[:1])]
 
 
@@ -271,11 +275,13 @@ def dead_units(net: nn.Sequential, x: Tensor) -> list[int]:
 
     net: modules in a row; x: (n, d), the training inputs. Source: @lem-mlp-dead.
     """
+    if x.ndim < 2:
+        raise ValueError(f"x has shape {tuple(x.shape)}; expected (n, d), a row per example: x[None] for one")
     if len(x) == 0:
         raise ValueError("x has no rows, so every unit would count as dead; expected at least one example")
     counts = []
     for module in net:
         x = module(x)
         if isinstance(module, nn.ReLU):
-            counts.append(int((x == 0).flatten(1).all(0).sum()) if x.ndim > 1 else int(x == 0))
+            counts.append(int((x == 0).flatten(1).all(0).sum()))
     return counts

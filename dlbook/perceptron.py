@@ -85,7 +85,7 @@ def classify(w: ArrayLike, x: ArrayLike) -> Array:
 def mistakes(w: ArrayLike, x: ArrayLike, y: ArrayLike) -> int:
     """How many examples are not strictly on their own side. w: (d,); x: (n, d); y: (n,) of -1 and +1."""
     x, y = _examples(x, y)
-    return int((y * score(w, x) <= 0).sum())
+    return int((~(y * score(w, x) > 0)).sum())                          # a nan is on no side
 
 
 def signed_distance(w: ArrayLike, x: ArrayLike) -> Array:
@@ -146,12 +146,20 @@ def _order(n: int, rng: Generator | None) -> Iterator[int]:
     return iter(range(n) if rng is None else rng.permutation(n))
 
 
-def _check(rate: float, epochs: int) -> None:
+def _check(rate: float, epochs: int, what: str = "epochs") -> None:
     """The rate must be a positive number, the number of passes a whole one above zero."""
     if not (np.isfinite(rate) and rate > 0):
         raise ValueError(f"rate is {rate}; expected a positive number")
-    if not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"epochs is {epochs}; expected a whole number of passes, at least 1")
+    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 1:
+        raise ValueError(f"{what} is {epochs}; expected a whole number, at least 1")
+
+
+def _start(start: ArrayLike | None, d: int) -> Array:
+    """The weights to start from, a copy of shape (d,), finite; zero where None."""
+    w = np.zeros(d) if start is None else np.array(start, dtype=float)
+    if w.shape != (d,) or not np.isfinite(w).all():
+        raise ValueError(f"start is {w.tolist()}; expected {d} finite weights, one per column of the inputs")
+    return w
 
 
 def perceptron_path(x: ArrayLike, y: ArrayLike, *, epochs: int, rng: Generator | None = None, rate: float = 1.0,
@@ -162,7 +170,7 @@ def perceptron_path(x: ArrayLike, y: ArrayLike, *, epochs: int, rng: Generator |
     """
     x, y = _examples(x, y)
     _check(rate, epochs)
-    w = np.zeros(x.shape[1]) if start is None else np.array(start, dtype=float)
+    w = _start(start, x.shape[1])
     for _ in range(epochs):
         seen = [w]
         for i in _order(len(y), rng):
@@ -305,7 +313,7 @@ def fit_lms(x: ArrayLike, y: ArrayLike, *, rate: float, epochs: int = 100, rng: 
     """
     x, y = _targets(x, y)
     _check(rate, epochs)
-    path = [np.zeros(x.shape[1]) if start is None else np.array(start, dtype=float)]
+    path = [_start(start, x.shape[1])]
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(epochs):
             path.append(_lms_epoch(path[-1], x, y, rate, rng))

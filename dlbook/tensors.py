@@ -47,7 +47,7 @@ def offset_of(index: Shape, strides: Shape, start: int = 0) -> int:
     if len(index) != len(strides):
         raise ValueError(f"index {tuple(index)} and strides {tuple(strides)} differ in length; "
                          "expected one number per axis in each")
-    return start + sum(i * s for i, s in zip(index, strides))
+    return start + sum(i * s for i, s in zip(_sizes("index", index), strides))
 
 
 def is_view_of(a: Tensor, b: Tensor) -> bool:

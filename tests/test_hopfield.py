@@ -218,6 +218,16 @@ def test_flip_some_flips_exactly_that_share(share, n):
     (lambda: h.attend([[1.0]], [[1.0]], [[1.0]], 0), "beta is 0; expected a positive number"),
     (lambda: h.attend([[1.0]], [[1.0], [2.0]], [[1.0]], 1), "2 keys and 1 values given"),
     (lambda: h.attend([[1.0, 2.0]], [[1.0]], [[1.0]], 1), "queries have shape"),
+    (lambda: h.lse_energy([[1.0, 2.0]], [1.0], 1), r"queries have shape \(1, 1\); expected finite rows of 2 width"),
+    (lambda: h.lse_energy([[1.0]], [np.nan], 1), "queries have shape"),
+    (lambda: h.safe_patterns(0), "0 units and 1 patterns given"),
+    (lambda: h.unstable_share(10.5, 2), "10.5 units and 2 patterns given; expected whole numbers"),
+    (lambda: h.mixture_overlap(3.0), "n is 3.0; expected an odd number"),
+    (lambda: h.dense_energy([[1, -1]], [1, 1], 0.5), "power is 0.5; expected a whole number, 2 or more"),
+    (lambda: h.dense_settle([[1, -1]], [1, 1], -1), "power is -1"),
+    (lambda: h.dense_unstable_share(0, 3, 2), "0 units and 1 patterns given"),
+    (lambda: h.dense_unstable_share(10, 0, 2), "p is 0; expected a positive number"),
+    (lambda: h.dense_unstable_share(10, 3, 1), "power is 1"),
 ])
 def test_bad_input_stops_with_a_sentence_that_says_what_to_do(call, words):
     with pytest.raises(ValueError, match=words):

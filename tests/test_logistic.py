@@ -222,6 +222,24 @@ def test_at_the_threshold_both_answers_cost_the_same(alarm, miss):
 X, Y = [[0.0, 1.0], [1.0, 1.0]], [0, 1]
 
 
+def test_log_sum_exp_of_infinite_scores_is_scipys():
+    for scores in ([-np.inf, -np.inf], [np.inf, 0.0], [-np.inf, 3.0]):
+        assert g.log_sum_exp(scores) == logsumexp(scores)
+
+
+def test_the_safe_rate_is_one_over_the_largest_curvature():
+    x = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+    assert g.safe_rate(x, 0.3) == pytest.approx(1 / np.linalg.eigvalsh(g.log_loss_hessian([0, 0], x, 0.3))[-1])
+
+
+def test_descent_stops_within_the_tolerance_and_says_so():
+    x = np.array([[1.0], [1.0], [1.0]])
+    run = g.fit_descent(x, [0, 1, 1], tol=1e-3)
+    sizes = [abs(g.log_loss_gradient(w, x, [0, 1, 1])[0]) for w in run.path]
+    assert run.converged and sizes[-1] <= 1e-3 < min(sizes[:-1])
+    assert not g.fit_descent(x, [0, 1, 1], steps=2).converged
+
+
 @pytest.mark.parametrize("call, message", [
     (lambda: g.log_odds([1.2]), "outside 0 to 1"),
     (lambda: g.brier_score([-0.1], [0]), "outside 0 to 1"),
@@ -237,6 +255,22 @@ X, Y = [[0.0, 1.0], [1.0, 1.0]], [0, 1]
     (lambda: g.reliability([0.5], [1], [0, 0.5]), "edges rising from 0 to 1"),
     (lambda: g.cost_threshold(0, 1), "expected two positive numbers"),
     (lambda: g.fit_descent(X, Y, rate=0), "rate is 0; expected a positive number"),
+    (lambda: g.fit_descent(X, Y, steps=0), "steps is 0; expected a whole number, at least 1"),
+    (lambda: g.fit_descent(X, Y, start=[np.nan, 0]), "start is .*nan"),
+    (lambda: g.fit_newton(X, Y, ridge=1, start=[np.nan, 0]), "start is .*nan"),
+    (lambda: g.safe_rate(np.zeros((3, 2))), "all inputs are zero"),
+    (lambda: g.standard_errors([0, 0], np.ones((4, 2))), "2 weights has rank 1"),
+    (lambda: g.softmax([]), r"scores have shape \(0,\)"),
+    (lambda: g.log_sum_exp(3.0), r"scores have shape \(\)"),
+    (lambda: g.softmax_loss([1.0, 2.0], X, Y), r"weights \(2,\) do not fit inputs \(2, 2\)"),
+    (lambda: g.softmax_hessian(np.zeros((3, 2)), X), r"weights \(3, 2\) do not fit inputs \(2, 2\)"),
+    (lambda: g.fit_softmax(X, Y, 2.5, ridge=1), "k is 2.5; expected the number of classes"),
+    (lambda: g.reliability([0.2], [5], [0, 1]), "outcomes include 5; expected only 0 and 1"),
+    (lambda: g.reliability([0.2], [np.nan], [0, 1]), "outcomes include nan"),
+    (lambda: g.reliability([0.2], [1], []), "edges are .*; expected two or more"),
+    (lambda: g.calibration_error([], [], [0, 1]), "n at least 1"),
+    (lambda: g.brier_score([0.1, 0.9], [[0], [1]]), r"probabilities \(2,\) and outcomes \(2, 1\)"),
+    (lambda: g.cost_threshold(np.inf, np.inf), "expected two positive numbers"),
 ])
 def test_bad_input_gets_one_clear_sentence(call, message):
     with pytest.raises(ValueError, match=message) as caught:

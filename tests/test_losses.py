@@ -183,6 +183,19 @@ def test_each_gives_one_loss_per_entry_whose_mean_is_the_loss():
         assert each.shape == (7,) and torch.isclose(each.mean(), loss(a, target))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("delta", [1e-4, 0.5, 1e4])
+def test_huber_is_pytorchs_in_every_type_for_small_and_large_delta(dtype, delta):
+    residual = torch.tensor([-3000.0, -40.0, -0.5, 0.0, 1e-3, 7.0, 300.0], dtype=dtype)
+    ours = m.huber_loss(residual, torch.zeros_like(residual), delta, each=True)
+    theirs = torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=delta, reduction="none")
+    assert torch.allclose(ours, theirs, rtol=1e-2, atol=1e-4)
+
+
+def test_undoing_nothing_gives_nothing():
+    assert m.undo_weights([], 2.0).shape == m.undo_focal([], 2.0).shape == (0,)
+
+
 def test_a_prediction_that_is_no_number_gives_a_loss_that_is_none():
     broken = torch.tensor([float("nan"), 1.0])
     for loss in (m.squared_loss, m.absolute_loss, m.huber_loss, m.binary_loss, m.focal_loss, m.hinge_loss):
@@ -213,6 +226,15 @@ def test_a_prediction_that_is_no_number_gives_a_loss_that_is_none():
     (lambda: m.dice(torch.full((1, 2, 2), 3.0), torch.zeros(1, 2, 2)), "sigmoid"),
     (lambda: m.dice(torch.zeros(1, 2, 2), torch.zeros(1, 2, 3)), "differ"),
     (lambda: m.smearing_factor([]), "at least 1"),
+    (lambda: m.hinge_loss([1.0], [0.5]), "targets include 0.5; expected only 0 and 1"),
+    (lambda: m.focal_loss([1.0], [0.5]), "targets include 0.5"),
+    (lambda: m.focal_loss([1.0], [1.0], alpha=2.0), "alpha is 2"),
+    (lambda: m.focal_loss([1.0], [1.0], gamma=float("inf")), "gamma is inf"),
+    (lambda: m.gaussian_loss([1.0], [0.0], [1.0], beta=7.0), "beta is 7"),
+    (lambda: m.class_loss([[1.0, 2.0]], [0], [-1.0, 1.0]), "class_loss weights"),
+    (lambda: m.class_loss([[1.0, 2.0]], [0], [float("nan"), 1.0]), "class_loss weights.*nan"),
+    (lambda: m.dice(torch.full((1, 2, 2), float("nan")), torch.zeros(1, 2, 2)), "include nan"),
+    (lambda: m.dice(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2), eps=0.0), "eps is 0"),
 ])
 def test_bad_input_is_refused_in_one_sentence_that_says_what_was_given(call, words):
     with pytest.raises(ValueError, match=words):

@@ -214,6 +214,7 @@ def test_divergence_equals_pytorchs():
 
 def test_zeros_are_handled_by_their_limits():
     assert m.entropy([1, 0, 0]) == 0
+    assert not np.signbit(m.entropy([1]))
     assert m.kl_divergence([1, 0], [0.5, 0.5]) == pytest.approx(np.log(2))
     assert m.kl_divergence([0.5, 0.5], [1, 0]) == np.inf
 
@@ -249,6 +250,19 @@ def test_divergence_refuses_laws_over_different_outcomes():
 def test_mutual_information_refuses_a_vector():
     with pytest.raises(ValueError, match="joint has shape"):
         m.mutual_information([0.5, 0.5])
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_power_iteration_does_not_mind_the_size_of_the_numbers(size):
+    value, vector = m.power_iteration(size * np.diag([1.0, 0.5]))
+    assert isinstance(value, float) and value == pytest.approx(size) and abs(vector[0]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("f", "words"), [(lambda v: v * np.nan, "f gives nan near x"), (lambda v: 1 / (v - 1) ** 2 * np.inf, "f gives inf"),
+                                          (lambda v: np.ones(1 + int(v[0] > 1)), "answers of different sizes")])
+def test_a_jacobian_refuses_answers_that_it_cannot_subtract(f, words):
+    with pytest.raises(ValueError, match=words):
+        m.numerical_jacobian(f, [1.0])
 
 
 # ---- Huffman

@@ -182,6 +182,10 @@ def test_dead_units_are_those_that_are_zero_for_every_row():
     (lambda: m.most_pieces([3, -1]), "a width is -1"),
     (lambda: m.relu_path([([[1.0]], [0.0])], [0, 0], [1, 1]), "layer 1 has weights"),
     (lambda: m.dead_units(m.mlp_net((1, 2, 1)), torch.empty(0, 1)), "x has no rows"),
+    (lambda: m.dead_units(m.mlp_net((3, 2, 1)), torch.ones(3)), r"x has shape \(3,\); expected \(n, d\)"),
+    (lambda: m.relu_path([([[1.0]], [0.0])], [0.0], [1.0, 2.0]), r"start \(1,\) and stop \(2,\) given"),
+    (lambda: m.step_layers(np.sin, 0, 1, 3, np.nan), "steepness is nan; expected a positive number"),
+    (lambda: m.step_layers(np.sin, 0, 1, 3, -1), "steepness is -1; expected a positive number"),
 ])
 def test_bad_input_stops_with_a_sentence_that_says_what_to_do(call, words):
     with pytest.raises(ValueError, match=words):

@@ -183,6 +183,14 @@ def test_one_at_a_time_lms_learns_a_plane_without_noise():
 X, Y = [[0.0, 1.0], [1.0, 0.0]], [1, -1]
 
 
+def test_weights_that_are_no_numbers_put_no_example_on_its_side():
+    assert p.mistakes([np.nan, 1.0], X, Y) == len(Y)
+
+
+def test_passes_may_be_counted_by_numpy():
+    assert p.fit_perceptron(X, Y, epochs=np.int64(3)).updates == p.fit_perceptron(X, Y, epochs=3).updates
+
+
 @pytest.mark.parametrize("call, message", [
     (lambda: p.homogeneous([1, 2]), r"shape \(2,\); expected \(n, d\)"),
     (lambda: p.homogeneous(np.zeros((0, 2))), r"shape \(0, 2\); expected \(n, d\)"),
@@ -193,7 +201,10 @@ X, Y = [[0.0, 1.0], [1.0, 0.0]], [1, -1]
     (lambda: p.fit_perceptron(X, Y, rate=0), "rate is 0; expected a positive"),
     (lambda: p.fit_perceptron(X, Y, epochs=0), "epochs is 0; expected a whole number"),
     (lambda: p.fit_averaged(X, Y, epochs=1.5), "epochs is 1.5; expected a whole number"),
-    (lambda: p.fit_perceptron(X, Y, start=[1.0]), r"weights \(1,\) do not fit the input \(2,\)"),
+    (lambda: p.fit_perceptron(X, Y, start=[1.0]), r"start is \[1.0\]; expected 2 finite weights"),
+    (lambda: p.fit_perceptron(X, Y, start=[0.0, np.nan]), "start is .*nan.*; expected 2 finite weights"),
+    (lambda: p.fit_lms(X, Y, rate=0.1, start=[0.0, np.inf]), "start is .*inf.*; expected 2 finite weights"),
+    (lambda: p.fit_pocket(X, Y, epochs=True), "epochs is True; expected a whole number"),
     (lambda: p.lms_step(np.zeros(3), np.zeros(2), 1, 0.1), r"weights \(3,\) do not fit the input \(2,\)"),
     (lambda: p.margin([0, 0], X, Y), "the weights are zero"),
     (lambda: p.signed_distance([0, 0, 1], X), "the weights are zero"),

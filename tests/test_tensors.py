@@ -280,6 +280,8 @@ def faults() -> Iterator[tuple]:
     yield lambda: t.strides_of((2.0,)), "write every size out"
     yield lambda: t.strides_of((True, 2)), "whole numbers"
     yield lambda: t.offset_of((1, 2), (3,)), "differ in length"
+    yield lambda: t.offset_of((-1,), (3,)), "index is .*whole numbers from 0 up"
+    yield lambda: t.offset_of((0.5,), (3,)), "index is"
     yield lambda: t.view_strides((2, 3), (3, 1), (4,)), "as many elements"
     yield lambda: t.view_strides((2, 3), (3, 1), (-1, 3)), "new is"
     yield lambda: t.view_strides((2, 3), (3,), (6,)), "one stride per axis"
