@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'   # html needs none, and it weighs 14 kB on a long page
-INLINE = re.compile(r'<math display="inline"><semantics>(?P<math>.*?)'
-                    r'<annotation encoding="application/x-tex">(?P<tex>.*?)</annotation></semantics></math>', re.S)
+FORMULA = re.compile(r'<math display="(?P<display>inline|block)"><semantics>(?P<math>.*?)'
+                     r'<annotation encoding="application/x-tex">(?P<tex>.*?)</annotation></semantics></math>', re.S)
 MROW = re.compile(r"<(/?)mrow>")
 MATH = re.compile(r"<math\b.*?</math>", re.S)
 TALL = re.compile(r"<m(?:sub|sup|under|over|frac|sqrt|root|table|multiscripts|padded|style)")
@@ -19,6 +19,7 @@ DEFAULTS = [(re.compile(pattern), replacement) for pattern, replacement in (
     (r'<mtd columnalign="center" style="text-align: center">', "<mtd>"),               # as cells are
     (r'<mtd columnalign="\w+" style="text-align: (left|right); padding-\1: 0">', r'<mtd class="flush \1">'),
     (r'<mtd columnalign="\w+" style="text-align: (left|right)">', r'<mtd class="\1">'),
+    (r"(<mspace [^>]*)></mspace>", r"\1/>"),
     (r'(<(?:section|h[1-6])\b[^>]*?) data-number="[^"]*"', r"\1"),                     # it stands in the heading
     (r'(<section\b[^>]*?) class="level\d"', r"\1"), (r'(<div\b[^>]*?) data-export="true"', r"\1"),
     (r'<td style="text-align: right;">', '<td class="n">'))]
@@ -28,19 +29,20 @@ CSS = re.compile(r"""("[^"\n]*"|'[^'\n]*'|url\([^)]*\))|/\*.*?\*/|\s*([{};,])\s*
 
 
 def page(text: str) -> str:
-    """A page's html without what says nothing; an inline formula has its TeX as an attribute, for the copy script."""
-    text = INLINE.sub(inline, text.replace(NAMESPACE, ""))
+    """A page's html without what says nothing; a formula has its TeX as an attribute, for the copy script."""
+    text = FORMULA.sub(formula, text.replace(NAMESPACE, ""))
     for pattern, replacement in DEFAULTS:
         text = pattern.sub(replacement, text)
     text = MATH.sub(flat, text)
     return MODULE.sub(lambda found: found[1] + script(found[2]) + found[3], text)
 
 
-def inline(found: re.Match[str]) -> str:
-    """An inline formula with its TeX as an attribute, unless that is what it shows: a fifth of its weight less."""
+def formula(found: re.Match[str]) -> str:
+    """A formula with its TeX as an attribute, unless an inline one shows just that: a fifth of its weight less."""
     tex, shown = found["tex"].replace('"', "&quot;"), TAG.sub("", found["math"]).replace("−", "-")
-    kept = "" if re.sub(r"\s", "", tex) == shown else f' data-tex="{tex}"'
-    return f'<math{kept}>{_unwrapped(found["math"])}</math>'
+    block = ' display="block"' if found["display"] == "block" else ""
+    kept = f' data-tex="{tex}"' if block or re.sub(r"\s", "", tex) != shown else ""
+    return f"<math{block}{kept}>{_unwrapped(found['math'])}</math>"
 
 
 def flat(found: re.Match[str]) -> str:

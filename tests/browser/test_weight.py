@@ -6,7 +6,6 @@ import pytest
 from lxml import html
 
 LIMIT = 300_000
-TOO_HEAVY = ["chapters/appendix/mathematics.html"]          # 700 formulas; to be made two chapters
 
 
 def parts(folder, page: str) -> dict[str, int]:
@@ -27,13 +26,8 @@ def heavy(site, pages: list[str]) -> list[str]:
 
 
 def test_every_page_weighs_at_most_300_kb_with_style_and_script(site):
-    found = heavy(site, [page for page in site.pages if page not in TOO_HEAVY])
+    found = heavy(site, site.pages)
     assert not found, "\n".join(found)
-
-
-@pytest.mark.xfail(strict=True, reason="the appendix on mathematics weighs 330 kB")
-def test_the_page_of_mathematics_weighs_at_most_300_kb_too(site):
-    assert heavy(site, TOO_HEAVY) == []
 
 
 @pytest.mark.parametrize("size", [LIMIT, LIMIT + 1])

@@ -44,15 +44,18 @@ for (const code of document.querySelectorAll("main div.sourceCode, main .cell-co
   offer(code, "Copy code", () => (code.querySelector("code") || code).textContent.trimEnd());
 }
 
+/** The TeX of a formula: an attribute on the embedded engine, an annotation on Quarto; none where it is what is shown. @param {Element} math */
+const tex = (math) => (math.dataset.tex ?? math.querySelector('annotation[encoding="application/x-tex"]')?.textContent
+  ?? math.textContent.replaceAll("−", "-")).trim();
+
 for (const math of document.querySelectorAll('main math[display="block"]')) {
-  const tex = math.querySelector('annotation[encoding="application/x-tex"]');
   const host = math.closest(".equation") || math.parentElement;
-  if (!tex || !host || host.classList.contains("copy-host")) continue;
+  if (!host || host.classList.contains("copy-host")) continue;
   const frame = document.createElement("div");
   frame.className = "equation-host";
   host.replaceWith(frame);
   frame.append(host);
-  offer(frame, "Copy equation as TeX", () => tex.textContent.trim());
+  offer(frame, "Copy equation as TeX", () => tex(math));
 }
 
 /** Text that is selected and copied keeps its formulas, as TeX. */
@@ -64,8 +67,8 @@ document.addEventListener("copy", (event) => {
   const formulas = copy.querySelectorAll("math");
   if (!formulas.length) return;
   for (const math of formulas) {
-    const tex = math.querySelector('annotation[encoding="application/x-tex"]');
-    math.replaceWith(tex ? `$$${tex.textContent.trim()}$$` : `$${math.dataset.tex ?? math.textContent.replaceAll("−", "-")}$`);
+    const sign = math.getAttribute("display") === "block" ? "$$" : "$";
+    math.replaceWith(sign + tex(math) + sign);
   }
   copy.className = "visually-hidden";
   document.body.append(copy);
