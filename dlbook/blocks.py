@@ -18,7 +18,10 @@ Layers = Sequence[tuple[ArrayLike, ArrayLike]]
 
 def _numbers(name: str, values: ArrayLike, ndim: int) -> Array:
     """values as an array of finite floats with so many dimensions, none of them empty."""
-    array = np.asarray(values, dtype=float)
+    try:
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} are no table of numbers; expected rows of equal lengths, without text") from None
     if array.ndim != ndim or 0 in array.shape:
         raise ValueError(f"{name} have shape {array.shape}; expected {ndim} dimension(s), none empty: reshape them")
     if not np.isfinite(array).all():
@@ -26,9 +29,10 @@ def _numbers(name: str, values: ArrayLike, ndim: int) -> Array:
     return array
 
 
-def _some(layers: Layers) -> Layers:
-    """The layers, of which there must be at least one."""
-    if len(layers) == 0:
+def _some(layers: Layers) -> list[tuple[ArrayLike, ArrayLike]]:
+    """The layers as a list, of which there must be at least one."""
+    layers = list(layers)
+    if not layers:
         raise ValueError("no layers given; expected at least one pair (weight, bias)")
     return layers
 
@@ -79,8 +83,8 @@ def dense_forward(x: ArrayLike, layers: Layers, activation: Callable[[Array], Ar
     x: (n, d_0); layers: pairs (weight, bias), (d_l, d_{l-1}) and (d_l,). The last layer has no activation.
     Returns arrays (n, d_0), (n, d_1), …, (n, d_L). Raises ValueError as dense_layer does.
     """
-    stages = [_numbers("inputs", x, 2)]
-    for number, (weight, bias) in enumerate(_some(layers), 1):
+    stages, layers = [_numbers("inputs", x, 2)], _some(layers)
+    for number, (weight, bias) in enumerate(layers, 1):
         z = dense_layer(stages[-1], weight, bias)                       # (n, d_l)
         stages.append(activation(z) if number < len(layers) else z)
     return stages
@@ -118,9 +122,10 @@ def collapse_layers(layers: Layers) -> tuple[Array, Array]:
     layers: pairs (weight, bias), (d_l, d_{l-1}) and (d_l,), at least one. Raises ValueError where widths differ.
     Source: @eq-what-is-deep-learning-collapse.
     """
-    inputs = _numbers("weights", _some(layers)[0][0], 2).shape[1]
+    layers = _some(layers)
+    inputs = _numbers("weights", layers[0][0], 2).shape[1]
     whole, offset = np.eye(inputs), np.zeros(inputs)                    # no layer yet: what comes in goes out
     for weight, bias in layers:
-        whole = dense_layer(whole.T, weight, np.zeros_like(bias)).T     # (d_l, d_0)
+        whole = dense_layer(whole.T, weight, 0 * _numbers("biases", bias, 1)).T     # (d_l, d_0)
         offset = dense_layer(offset[None], weight, bias)[0]             # (d_l,)
     return whole, offset

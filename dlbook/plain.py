@@ -10,6 +10,7 @@ import math
 from bisect import insort
 from collections.abc import Hashable, Iterable, Sequence
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 
 # %% ../chapters/start/python-basics.ipynb #tally-code
@@ -35,11 +36,19 @@ def tally(values: Iterable[Hashable]) -> dict:
     return counts
 
 
+def _ascending(labels: Iterable, name: str) -> list:
+    """labels in ascending order."""
+    try:
+        return sorted(labels)
+    except TypeError:
+        raise TypeError(f"{name}: labels of several kinds given; expected whole numbers, or texts alone") from None
+
+
 def vote(labels: Iterable[int]) -> int:
     """The most frequent label; of equally frequent ones the smallest."""
     counts = tally(labels)
     winner = None
-    for label in sorted(counts):
+    for label in _ascending(counts, "vote"):
         if winner is None or counts[label] > counts[winner]:
             winner = label
     return winner
@@ -64,7 +73,7 @@ def accuracy_by_class(labels: Sequence[int], answers: Sequence[int]) -> dict:
         total[label] = total.get(label, 0) + count
         right[label] = right.get(label, 0) + count * (label == answer)
     shares = {}
-    for label in sorted(total):
+    for label in _ascending(total, "accuracy_by_class"):
         shares[label] = right[label] / total[label]
     return shares
 
@@ -72,12 +81,20 @@ def accuracy_by_class(labels: Sequence[int], answers: Sequence[int]) -> dict:
 def running_sum(values: Iterable[float]) -> float:
     """The sum as a loop adds it, from the left, rounded at each step.
 
-    Raises ValueError for an empty list, nan or inf.
+    Raises ValueError for an empty list, nan or inf, TypeError where an entry is no number.
     """
     total = 0.0
-    for value in _listed(values, "running_sum"):
+    for value in _reals(values, "running_sum"):
         total = total + value
     return _finite(total, "running_sum")
+
+
+def _reals(values: Iterable[float], name: str) -> list:
+    """values as a list of numbers that is not empty."""
+    listed = _listed(values, name)
+    if not all(isinstance(value, (int, float, Fraction)) for value in listed):
+        raise TypeError(f"{name}: an entry is no number; expected a flat list of numbers")
+    return listed
 
 
 def _finite(total: float, name: str) -> float:
@@ -94,7 +111,9 @@ def sum_error_bound(values: Iterable[float], bits: int = 53) -> float:
     bits: of the significand, 53 for Python's floats, 24 for 32-bit floats.
     Source: @eq-python-basics-sum; Higham 1993.
     """
-    values = _listed(values, "sum_error_bound")
+    values = _reals(values, "sum_error_bound")
+    if isinstance(bits, bool) or not hasattr(bits, "__index__") or bits < 1:
+        raise ValueError(f"sum_error_bound: bits is {bits!r}; expected a whole number, at least 1")
     lost = Fraction(len(values) - 1, 2 ** bits)                        # (n - 1) u
     if lost >= 1:
         raise ValueError(f"sum_error_bound: {len(values)} values; expected at most 2 ** {bits} for a bound")
@@ -108,7 +127,7 @@ def mean_and_variance(values: Iterable[float]) -> tuple[float, float]:
     Raises ValueError for fewer than two values, nan or inf. Source: @eq-python-basics-welford; Welford 1962.
     """
     mean, spread, count = 0.0, 0.0, 0
-    for value in _listed(values, "mean_and_variance"):
+    for value in _reals(values, "mean_and_variance"):
         count += 1
         step = value - mean
         mean += step / count
@@ -120,7 +139,7 @@ def mean_and_variance(values: Iterable[float]) -> tuple[float, float]:
 # %% ../chapters/start/python-basics.ipynb #digits-file-code
 def _whole(value: float, name: str) -> int:
     """value as an int; a fraction, nan or text is refused."""
-    if isinstance(value, str) or value != value or value % 1 != 0:
+    if not isinstance(value, Real) or value != value or value % 1 != 0:
         raise ValueError(f"{name}: {value!r} given; expected whole numbers: round the pixels first")
     return int(value)
 
@@ -184,7 +203,7 @@ def read_digits(path: str | Path) -> tuple[list[list[int]], list[int]]:
 def sketch(picture: Sequence[float], width: int = 28) -> str:
     """The picture as lines of text, # where a pixel is above half of the largest. width: pixels in a row."""
     picture = _listed(picture, "sketch")
-    if width < 1 or len(picture) % width:
+    if isinstance(width, bool) or not hasattr(width, "__index__") or width < 1 or len(picture) % width:
         raise ValueError(f"sketch: {len(picture)} pixels and width {width} given; expected whole rows")
     marks = ["#" if pixel > max(picture) / 2 else "." for pixel in picture]
     return "\n".join("".join(marks[start:start + width]) for start in range(0, len(marks), width))

@@ -28,9 +28,11 @@ def minibatches(examples: Sequence, size: int, seed: int | None = None, drop_las
     """One epoch: lists of size examples, each example once; the last list may be shorter, or is dropped.
 
     examples: n things with places, such as a list or an array. seed: of the shuffle; None keeps the order.
-    Raises ValueError for a size below 1 or no examples, TypeError for a set or a generator, all at the call.
+    Raises ValueError for a size below 1 or no examples, TypeError for a set, a generator, a dictionary or a table of
+    pandas, whose square brackets ask for keys, all at the call.
     """
-    if not (hasattr(examples, "__len__") and hasattr(examples, "__getitem__")):
+    has = functools.partial(hasattr, examples)
+    if not (has("__len__") and has("__getitem__")) or has("keys") or getattr(examples, "ndim", 1) == 0:
         raise TypeError(f"minibatches: {type(examples).__name__} given; expected a list or an array of examples")
     size, order = _number(size, "minibatches", "size", 1), list(range(len(examples)))
     if not order:
@@ -144,15 +146,27 @@ def amdahl_speedup(share: float, factor: float) -> float:
 def _points(array: ArrayLike, name: str) -> np.ndarray:
     """array as (n, d) finite float64; lists, integers and tensors are taken."""
     try:
-        points = np.asarray(array).astype(np.float64)
+        given = np.asarray(_off_graph(array))
+        points = given.astype(np.float64) if given.dtype.kind in "biufO" else None
     except (TypeError, ValueError):
-        raise TypeError(f"{name}: text or rows of unequal length given; expected n rows of d numbers") from None
+        points = None
+    if points is None:
+        raise TypeError(f"{name}: text, complex numbers or rows of unequal length given; "
+                        "expected n rows of d numbers")
     if points.ndim != 2 or not points.size:
         raise ValueError(f"{name}: an array of shape {points.shape} given; "
                          "expected n rows of d numbers: use x.reshape(len(x), -1)")
     if not np.isfinite(points).all():
         raise ValueError(f"{name}: nan or inf among the numbers; expected finite ones: find where they come from")
     return points
+
+
+def _off_graph(array: ArrayLike) -> ArrayLike:
+    """array; a tensor leaves its graph and its device, and becomes float32 if NumPy does not know its type."""
+    if not hasattr(array, "detach"):
+        return array
+    tensor = array.detach().cpu()
+    return tensor.float() if "bfloat16" in str(tensor.dtype) else tensor
 
 
 def _two_tables(a: ArrayLike, b: ArrayLike, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -171,16 +185,27 @@ def pairwise_squared_distances(a: ArrayLike, b: ArrayLike, dtype: type = np.floa
     a: (n, d), b: (m, d). Returns (n, m), of the type dtype, never below 0. centre: subtract the mean of b
     first, against cancellation; without it, whole numbers give exact distances in float64.
     """
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"pairwise_squared_distances: dtype {np.dtype(dtype)} given; expected a float type")
     a, b = _two_tables(a, b, "pairwise_squared_distances")
     middle = b.mean(0) if centre else 0.0
-    a, b = (a - middle).astype(dtype), (b - middle).astype(dtype)
+    with np.errstate(over="ignore"):                            # _expanded says so where a number is too large
+        a, b = (a - middle).astype(dtype), (b - middle).astype(dtype)
     return _expanded(a, b, np.einsum("ij,ij->i", b, b))
 
 
 def _expanded(a: np.ndarray, b: np.ndarray, b_squares: np.ndarray) -> np.ndarray:
     """Distances (n, m) from a (n, d), b (m, d) and the squared lengths of b (m,)."""
-    squares = np.einsum("ij,ij->i", a, a)[:, None] + b_squares  # (n, 1) + (m,) -> (n, m)
-    return np.maximum(squares - 2 * (a @ b.T), 0)               # (n, d) @ (d, m) -> (n, m)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", a, a)[:, None] + b_squares  # (n, 1) + (m,) -> (n, m)
+        return _in_range(np.maximum(squares - 2 * (a @ b.T), 0))    # (n, d) @ (d, m) -> (n, m)
+
+
+def _in_range(found: np.ndarray) -> np.ndarray:
+    """found, if all of it is finite."""
+    if not np.isfinite(found).all():
+        raise ValueError(f"squared distances are beyond the range of {found.dtype}; expected smaller numbers: rescale")
+    return found
 
 
 def distance_error_bound(a: ArrayLike, b: ArrayLike, bits: int = 53) -> np.ndarray:
@@ -203,7 +228,9 @@ def nearest_rows(questions: ArrayLike, stored: ArrayLike, k: int = 1,
     """Squared distances and indices of the k nearest rows of stored, nearest first, ties by index.
 
     questions: (n, d), stored: (m, d), m >= k. Returns two (n, k). block: questions per matrix product, which
-    takes 8 block m bytes. Equals dlbook.plain.nearest.
+    takes 8 block m bytes. Equals dlbook.plain.nearest for whole numbers, by @thm-python-further-exact; else the
+    distances are off by at most distance_error_bound, and neighbours that are as near as that may change places:
+    subtract the mean of stored from both first.
     """
     k, block = _number(k, "nearest_rows", "k", 1), _number(block, "nearest_rows", "block", 1)
     questions, stored = _two_tables(questions, stored, "nearest_rows")

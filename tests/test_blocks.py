@@ -128,6 +128,15 @@ def test_rectify_keeps_the_shape_and_takes_lists():
     assert b.rectify([[-1, 2], [0, -3]]).tolist() == [[0, 2], [0, 0]] and b.rectify(-1) == 0
 
 
+def test_weights_of_a_trained_layer_and_layers_that_come_one_by_one_are_taken():
+    layer = torch.nn.Linear(3, 2).double()
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    theirs = layer(torch.tensor(x)).detach().numpy()
+    assert np.allclose(b.dense_layer(x, layer.weight, layer.bias), theirs)
+    assert np.allclose(b.dense_forward(x, iter([(layer.weight, layer.bias)]))[-1], theirs)
+    assert np.allclose(x @ b.collapse_layers(iter([(layer.weight, layer.bias)]))[0].T + layer.bias.detach().numpy(), theirs)
+
+
 def test_inputs_are_left_as_they_were():
     x, layers = np.array([[1.0, -2.0]]), [(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.ones(1))]
     b.dense_forward(x, layers)
@@ -148,6 +157,10 @@ W, B = [[1.0, 2.0]], [0.0]
     (lambda: b.dense_layer([[1, 2]], W, 0), r"biases have shape \(\)"),
     (lambda: b.dense_forward([[1, 2]], [(W, B), (W, B)]), r"do not fit inputs \(1, 1\)"),
     (lambda: b.dense_forward([[1, 2]], []), "no layers given"),
+    (lambda: b.dense_layer([["a", 2]], W, B), "inputs are no table of numbers; expected rows of equal lengths"),
+    (lambda: b.dense_layer([[1], [1, 2]], W, B), "inputs are no table of numbers"),
+    (lambda: b.dense_layer([[1j, 2]], W, B), "inputs are no table of numbers"),
+    (lambda: b.mean_surprise([[0, 1]], ["a"]), "labels are no table of numbers"),
     (lambda: b.collapse_layers([]), "no layers given"),
     (lambda: b.collapse_layers([(W, [0, 0])]), "do not fit"),
     (lambda: b.collapse_layers([(W, B), (W, B)]), "do not fit"),

@@ -240,6 +240,18 @@ def test_a_sketch_has_a_line_per_row_and_a_mark_per_dark_pixel():
     (lambda: p.write_digits("never.txt", [[1], [1, 2]], [1, 2]), ValueError, r"of \[1, 2\] pixels .* one size"),
     (lambda: p.write_digits("never.txt", [[math.nan]], [1]), ValueError, "nan given; expected whole numbers"),
     (lambda: p.write_digits("never.txt", [["1"]], [1]), ValueError, "'1' given; expected whole numbers"),
+    (lambda: p.write_digits("never.txt", [[None]], [1]), ValueError, "None given; expected whole numbers"),
+    (lambda: p.write_digits("never.txt", [[1j]], [1]), ValueError, "1j given; expected whole numbers"),
+    (lambda: p.vote([1, "a"]), TypeError, "vote: labels of several kinds"),
+    (lambda: p.accuracy_by_class([1, None], [1, 1]), TypeError, "accuracy_by_class: labels of several kinds"),
+    (lambda: p.running_sum(["1"]), TypeError, "running_sum: an entry is no number"),
+    (lambda: p.running_sum([[1.0]]), TypeError, "running_sum: an entry is no number"),
+    (lambda: p.mean_and_variance(["a", "b"]), TypeError, "mean_and_variance: an entry is no number"),
+    (lambda: p.sum_error_bound(["1"]), TypeError, "sum_error_bound: an entry is no number"),
+    (lambda: p.running_sum([1j]), TypeError, "running_sum: an entry is no number"),
+    (lambda: p.sum_error_bound([1.0, 2.0], bits=-1), ValueError, "bits is -1"),
+    (lambda: p.sum_error_bound([1.0, 2.0], bits=2.5), ValueError, "bits is 2.5"),
+    (lambda: p.sketch([1, 2, 3], width=1.5), ValueError, "width 1.5"),
 ])
 def test_bad_input_gets_one_clear_sentence(call, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

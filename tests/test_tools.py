@@ -9,6 +9,7 @@ import time
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -70,7 +71,7 @@ def test_an_empty_data_set_is_refused():
         t.minibatches([], 4)
 
 
-@pytest.mark.parametrize("examples", [{1, 2}, iter([1, 2]), 5, None])
+@pytest.mark.parametrize("examples", [{1, 2}, iter([1, 2]), 5, None, {0: "a", 1: "b"}, pd.Series([3, 4], [1, 0]), pd.DataFrame({"x": [1]}), np.array(3)])
 def test_examples_without_places_are_refused(examples):
     with pytest.raises(TypeError, match="expected a list or an array"):
         t.minibatches(examples, 2)
@@ -251,6 +252,30 @@ def test_unsigned_bytes_do_not_wrap_around():
     assert t.pairwise_squared_distances(a, b).tolist() == [[4 + 249 ** 2]]
 
 
+def test_tensors_of_any_kind_are_taken():
+    for a in (torch.ones(2, 3, requires_grad=True), torch.ones(2, 3, dtype=torch.bfloat16), torch.ones(2, 3, dtype=torch.bool)):
+        assert t.pairwise_squared_distances(a, torch.zeros(1, 3)).tolist() == [[3.0], [3.0]]
+
+
+@pytest.mark.parametrize("function, dtype, words", [
+    (lambda: t.pairwise_squared_distances([[1e200]], [[-1e200]]), "float64", "rescale"),
+    (lambda: t.pairwise_squared_distances([[1e30]], [[0.0]], np.float32), "float32", "rescale"),
+    (lambda: t.nearest_rows([[1e200]], [[-1e200]]), "float64", "rescale"),
+    (lambda: t.pairwise_squared_distances([[0.5]], [[0.0]], np.int64), "int64", "a float type")])
+def test_numbers_too_large_for_squares_and_types_without_fractions_are_refused(function, dtype, words):
+    with pytest.raises(ValueError, match=f"{dtype}.*expected.*{words}"):
+        function()
+
+
+def test_far_from_zero_neighbours_are_those_of_plain_python_once_the_mean_is_taken_out():
+    rng = np.random.default_rng(0)
+    stored, asked = rng.random((40, 3)) + 1e7, rng.random((5, 3)) + 1e7
+    wanted = [[i for _, i in plain.nearest(q.tolist(), stored.tolist(), 3)] for q in asked]
+    middle = stored.mean(0)
+    assert t.nearest_rows(asked, stored, 3)[1].tolist() != wanted
+    assert t.nearest_rows(asked - middle, stored - middle, 3)[1].tolist() == wanted
+
+
 def test_the_inputs_stay_as_they_were():
     a, b = np.ones((2, 3)), np.zeros((4, 3))
     t.pairwise_squared_distances(a, b, centre=True)
@@ -259,7 +284,7 @@ def test_the_inputs_stay_as_they_were():
 
 
 @pytest.mark.parametrize("function", [t.pairwise_squared_distances, t.distance_error_bound, t.nearest_rows])
-@pytest.mark.parametrize("a", [[], [[]], [1, 2], np.ones((2, 2, 2)), [[math.nan, 1]], [[1, math.inf]], [[1], [1, 2]], [["x", "y"]]])
+@pytest.mark.parametrize("a", [[], [[]], [1, 2], np.ones((2, 2, 2)), [[math.nan, 1]], [[1, math.inf]], [[1], [1, 2]], [["x", "y"]], [["1", "2"]], [[1j, 2]], [[None, 1]]])
 def test_bad_rows_are_refused_with_the_name_of_the_function(function, a):
     with pytest.raises((ValueError, TypeError), match=f"{function.__name__}: .*expected"):
         function(a, [[1, 2]])

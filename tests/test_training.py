@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -229,7 +230,8 @@ def test_each_fault_is_named():
              "loss mixes": sound(loss_fn=lambda s, y: F.nll_loss(s.log_softmax(0), y)),
              "answers mix": sound(answer=lambda setup, x: setup.net.train()(x).detach()),
              "order": sound(batches=list(zip(x[rows].split(24), y[rows].split(24)))),
-             "labels": sound(batches=list(zip(x.split(24), mixed.split(24)))), "one batch": sound(rate=1e-6)}
+             "labels": sound(batches=list(zip(x.split(24), mixed.split(24)))), "one batch": sound(rate=1e-6),
+             "inputs": sound(batches=list(zip((x / (x > -2)).split(24), y.split(24)))), "weights stay": sound(rate=0.0)}
     assert set(cases) == set(t.CHECKS)
     for name, setup in cases.items():
         assert name in t.diagnose(setup), name
@@ -239,6 +241,196 @@ def test_dropout_is_no_fault():
     setup = sound()
     setup.net.insert(3, nn.Dropout(0.3))
     assert t.diagnose(setup) == {}
+
+
+def two_clouds(n: int, size: int, seed: int) -> t.Setup:
+    """A sound training of two classes, in batches of that size."""
+    torch.manual_seed(seed)
+    y = torch.randint(2, (n,))
+    x = (2 * y[:, None] - 1 + torch.randn(n, 5) / 2) / 2
+    net = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 2))
+    return t.Setup(net, torch.optim.Adam(net.parameters(), 0.01), list(zip(x.split(size), y.split(size))), 2)
+
+
+@pytest.mark.parametrize("n, size", [(64, 32), (60, 30), (2, 2), (9, 3), (200, 4), (40, 40)])
+def test_small_data_and_small_batches_are_no_fault(n, size):
+    assert [t.diagnose(two_clouds(n, size, seed)) for seed in range(4)] == [{}] * 4
+
+
+def clears_after(setup, x, y):
+    loss = setup.loss_fn(setup.net.train()(x), y)
+    loss.backward()
+    setup.optimizer.step()
+    setup.optimizer.zero_grad()
+    return float(loss.detach())
+
+
+@pytest.mark.parametrize("changes", [
+    {"step": clears_after}, {"loss_fn": nn.CrossEntropyLoss(torch.tensor([1.0, 2.0, 5.0]))},
+    {"loss_fn": nn.CrossEntropyLoss(label_smoothing=0.1)}, {"loss_fn": lambda s, y: t.smoothed_loss(s, y, 0.2)}])
+def test_other_ways_to_do_it_right_are_no_fault(changes):
+    assert t.diagnose(sound(**changes)) == {}
+
+
+def test_gradients_that_pile_up_are_found_whatever_the_optimiser():
+    def piling(setup, x, y):
+        loss = setup.loss_fn(setup.net.train()(x), y)
+        loss.backward()
+        setup.optimizer.step()
+        return float(loss.detach())
+    for make in (torch.optim.Adam, torch.optim.RMSprop, torch.optim.SGD):
+        setup = sound(step=piling)
+        setup.optimizer = make(setup.net.parameters(), 0.01)
+        assert "gradients pile up" in t.diagnose(setup)
+
+
+def test_what_stops_a_training_is_named_and_the_rest_left_out():
+    def no_backward(setup, x, y):
+        setup.optimizer.step()
+        return float(setup.loss_fn(setup.net(x), y).detach())
+    assert "backward()" in t.diagnose(sound(step=no_backward))["weights stay"]
+    elsewhere = sound(optimizer=torch.optim.SGD(nn.Linear(2, 2).parameters(), 0.1))
+    assert "this net's parameters" in t.diagnose(elsewhere)["weights stay"]
+    assert "take the mean" in t.diagnose(sound(loss_fn=nn.CrossEntropyLoss(reduction="none")))["first loss"]
+    assert "is it a sum" in t.diagnose(sound(loss_fn=nn.CrossEntropyLoss(reduction="sum")))["first loss"]
+    misfit = sound(net=nn.Linear(4, 3))
+    assert list(t.diagnose(misfit)) == ["first loss"] and "stopped with RuntimeError" in t.diagnose(misfit)["first loss"]
+    holed = sound()
+    holed.batches[2][0][5, 1] = math.nan
+    assert t.diagnose(holed) == {"inputs": "1 of 10 batches hold nan or inf, first batches[2]: look where it was made"}
+
+
+def test_one_class_alone_is_a_finding_about_labels():
+    setup = sound()
+    setup.batches = [(x, torch.full_like(y, 2)) for x, y in setup.batches]
+    assert t.diagnose(setup)["labels"] == "all labels are 2: were they read rightly?"
+
+
+@pytest.mark.parametrize("share, found", [(0.63, True), (0.65, False)])
+def test_labels_are_noise_below_four_standard_errors_above_chance(share, found):
+    """100 pairs of neighbours, of two classes: chance is one half, a standard error of 200 is 0.0354."""
+    x = torch.arange(100.0).repeat_interleave(2)[:, None] + torch.tensor([0.0, 0.1]).repeat(100)[:, None]
+    alike = torch.arange(100) < round(100 * share)
+    first = torch.arange(100) % 2
+    y = torch.stack([first, torch.where(alike, first, 1 - first)], 1).flatten()
+    setup = sound(batches=[(x, y)], classes=2)
+    assert (t._labels_are_noise(setup) is not None) == found
+
+
+@pytest.mark.parametrize("counts, found", [([(13, 7), (7, 13)], False), ([(18, 2), (2, 18)], True), ([(20, 0), (0, 20)], True),
+                                           ([(10, 10)], False), ([(20, 0), (20, 0)], False)])
+def test_order_is_judged_by_chi_squared(counts, found):
+    """One degree of freedom: 3.6, 25.6 and 40 against 1 + 6 sqrt 2 = 9.5; none for one batch or one class."""
+    batches = [(torch.zeros(a + b, 1), torch.tensor([0] * a + [1] * b)) for a, b in counts]
+    assert (t._order_is_sorted(sound(batches=batches, classes=2)) is not None) == found
+
+
+def test_order_allows_for_classes_that_never_occur_and_for_short_batches():
+    for seed in range(30):
+        y = torch.randint(2, (300,), generator=torch.Generator().manual_seed(seed))
+        for classes in (2, 1000):
+            assert t._order_is_sorted(sound(batches=[(torch.zeros(len(part), 1), part) for part in y.split(7)], classes=classes)) is None
+
+
+def scripted(*losses):
+    """A step that takes no step and tells these losses."""
+    left = iter(losses)
+    return sound(step=lambda setup, x, y: next(left))
+
+
+@pytest.mark.parametrize("check, losses, found", [
+    (t._rate_too_high, [1.0] * 9 + [1.49], False), (t._rate_too_high, [1.0] * 9 + [1.51], True),
+    (t._rate_too_high, [1.0, math.inf] + [0.5] * 8, True), (t._rate_too_high, [math.nan] * 10, False),
+    (t._cannot_memorise, [2.0] * 149 + [0.99], False), (t._cannot_memorise, [2.0] * 149 + [1.01], True)])
+def test_rate_and_memory_are_judged_by_the_last_loss_against_the_first(check, losses, found):
+    assert (check(scripted(*losses)) is not None) == found
+
+
+@pytest.mark.parametrize("times, found", [(0.59, True), (0.61, False), (1.49, False), (1.51, True), (math.nan, True)])
+def test_the_first_loss_is_held_against_ln_k(times, found):
+    setup = sound(loss_fn=lambda s, y: torch.tensor(times * math.log(3)))
+    assert (t.initial_loss_check(setup) is not None) == found
+
+
+@pytest.mark.parametrize("dead, n, found", [(16, 24, False), (17, 24, True), (17, 7, False), (32, 8, True)])
+def test_a_layer_is_dead_where_more_than_half_of_its_units_are(dead, n, found):
+    setup = sound()
+    setup.net[1] = nn.Identity()
+    nn.init.zeros_(setup.net[0].weight)
+    setup.net[0].bias.data = torch.where(torch.arange(32) < dead, -1.0, 1.0)
+    setup.batches = [(setup.batches[0][0][:n], setup.batches[0][1][:n])]
+    assert (t._units_are_dead(setup) is not None) == found
+
+
+def test_checks_copy_the_net_and_not_the_data():
+    setup = sound(answer=lambda setup, x: (copies.append(setup.batches), t.plain_answer(setup, x))[1])
+    copies = []
+    t.diagnose(setup)
+    assert copies and all(batches is setup.batches for batches in copies)
+
+
+# ---- kinds of numbers, and what must stay as it was
+
+@pytest.mark.parametrize("dtype", [torch.half, torch.bfloat16, torch.float, torch.double])
+def test_norms_keep_the_type_and_equal_pytorch_in_each(dtype):
+    x, close = (300 * drawn(0, 6, 8)).to(dtype), {"rtol": 2e-2, "atol": 2e-2} if dtype.itemsize == 2 else {"atol": 1e-5}
+    pairs = [(t.layer_norm(x), F.layer_norm(x, (8,))), (t.group_norm(x, 2), F.group_norm(x, 2))]
+    module = torch.double if dtype is torch.double else torch.float
+    ours, theirs = t.BatchNorm(8).to(module), nn.BatchNorm1d(8).to(module)
+    pairs += [(ours(x), theirs(x)), (ours.eval()(x[:1]), theirs.eval()(x[:1]))]
+    for a, b in pairs:
+        assert a.dtype == b.dtype == dtype and torch.allclose(a, b, **close)
+    assert ours.running_var.dtype == module and torch.allclose(ours.running_var, theirs.running_var, rtol=1e-3)
+
+
+def test_squares_of_half_precision_do_not_overflow():
+    x = torch.tensor([[1000.0, -1000.0]], dtype=torch.half)
+    assert torch.allclose(t.layer_norm(x), torch.tensor([[1.0, -1.0]], dtype=torch.half))
+
+
+@pytest.mark.parametrize("eps", [1e-5, 0.3])
+def test_epsilon_counts_where_signals_are_small(eps):
+    x = 1e-3 * drawn(0, 9, 4)
+    ours, theirs = t.BatchNorm(4, eps=eps).double(), nn.BatchNorm1d(4, eps=eps).double()
+    assert torch.allclose(ours(x), theirs(x)) and torch.allclose(ours.eval()(x), theirs.eval()(x))
+    assert torch.allclose(t.layer_norm(x, eps=eps), F.layer_norm(x, (4,), eps=eps))
+    assert torch.allclose(t.group_norm(x, 2, eps=eps), F.group_norm(x, 2, eps=eps))
+
+
+def test_signal_sizes_leave_the_input_alone_and_see_through_work_in_place():
+    x, net = torch.randn(5, 4), mlp_net([4, 6, 3])
+    copied = copy.deepcopy(net)
+    copied[1] = nn.ReLU(inplace=True)
+    with torch.no_grad():
+        seen, other = t.signal_sizes(net, x), t.signal_sizes(copied, x)
+    assert not x.requires_grad and all(torch.equal(a, b) for a, b in zip(seen, other))
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert t.dropout(torch.ones(4), np.float32(0.5)).shape == (4,)
+    assert torch.equal(t.stopped_share(torch.ones(2), np.float64(0.5), np.int64(2)), torch.full((2,), 0.75))
+    assert t.start_variance(torch.ones(2, 4), np.int64(3)) == 0.75
+
+
+def test_a_single_tensor_is_clipped_as_pytorch_does():
+    ours, theirs = (torch.zeros(2, requires_grad=True) for _ in range(2))
+    ours.grad, theirs.grad = torch.tensor([3.0, 4.0]), torch.tensor([3.0, 4.0])
+    assert t.clip_gradient(ours, 1.0) == float(nn.utils.clip_grad_norm_(theirs, 1.0)) == 5.0 and torch.equal(ours.grad, theirs.grad)
+
+
+def test_the_start_reaches_filters_of_three_dimensions():
+    net = nn.Sequential(nn.Conv3d(8, 50, 3))
+    t.start_weights_(net, "he", torch.Generator().manual_seed(0))
+    assert float(net[0].weight.detach().var()) == pytest.approx(2 / (8 * 27), rel=0.05) and not net[0].bias.any()
+
+
+def fit(x, y, **how):
+    net = nn.Linear(3, 2)
+    return t.plain_fit(net, x, y, **{"loss_fn": F.cross_entropy, "optimizer": torch.optim.SGD(net.parameters(), 0.1), "epochs": 2} | how)
+
+
+def test_the_plain_loop_takes_one_example_and_no_epoch():
+    assert len(fit(torch.ones(1, 3), torch.tensor([1]))) == 2 and fit(torch.ones(1, 3), torch.tensor([1]), epochs=0) == []
 
 
 @pytest.mark.parametrize("call, words", [
@@ -264,6 +456,35 @@ def test_dropout_is_no_fault():
     (lambda: t.clip_gradient(mlp_net([2, 2]).parameters(), 1.0), "backward"),
     (lambda: t.clip_gradient([], 1.0), "backward"),
     (lambda: t.diagnose(sound(batches=[])), "list\\(batches\\)"),
+    (lambda: t.diagnose(sound(batches=zip())), "list\\(batches\\)"),
+    (lambda: t.diagnose(sound(batches=torch.utils.data.DataLoader([1, 2]))), "list\\(batches\\)"),
+    (lambda: t.diagnose(sound(batches=[(torch.ones(1, 3), torch.tensor([0]))])), "two or more"),
+    (lambda: t.diagnose(sound(batches=[(torch.ones(4, 3), torch.zeros(3).long())] * 2)), "as many of each"),
+    (lambda: t.diagnose(sound(classes=2)), "labels run from 0 to 2; expected 0 to 1"),
+    (lambda: t.diagnose(sound(classes=1)), "2 or more"),
+    (lambda: t.diagnose(sound(batches=[(x, y.float()) for x, y in sound().batches])), "whole numbers"),
+    (lambda: t.start_variance(torch.ones(2, 3), ["he"]), "expected one of default"),
+    (lambda: t.start_weights_(nn.ReLU(), "kaiming"), "expected one of default"),
+    (lambda: t.orthogonal(-1, 3), "rows is -1"),
+    (lambda: t.signal_sizes(nn.Linear(3, 2), torch.ones(2, 3)), "nn.Sequential"),
+    (lambda: t.signal_sizes(mlp_net([3, 2]), torch.ones(4, 3), torch.ones(2)), r"expected the shape of the outputs, \(4, 2\)"),
+    (lambda: t.normalise(torch.ones(2, 3), ()), "at least one axis"),
+    (lambda: t.normalise(torch.ones(2, 3), (0,), -1.0), "eps of 0 or more"),
+    (lambda: t.layer_norm(torch.tensor(3.0)), "single number"),
+    (lambda: t.layer_norm(torch.ones(2, 6), torch.ones(1)), r"weight is \(1,\); expected \(6,\)"),
+    (lambda: t.layer_norm(torch.ones(2, 6), None, torch.ones(2, 3)), r"bias is \(2, 3\)"),
+    (lambda: t.group_norm(torch.ones(2, 6, 4), 3, torch.ones(4)), r"weight is \(4,\); expected \(6,\)"),
+    (lambda: t.group_norm(torch.ones(2, 6), 2.0), "whole number"),
+    (lambda: t.group_norm(torch.ones(6), 2), "do not divide"),
+    (lambda: t.BatchNorm(0), "channels is 0"),
+    (lambda: t.BatchNorm(3, momentum=1.5), "from 0 to 1"),
+    (lambda: t.BatchNorm(3).eval()(torch.ones(0, 3)), "no numbers"),
+    (lambda: t.smoothing_gap(0.1, 2.5), "whole number"),
+    (lambda: t.smoothing_gap(0.1, math.nan), "whole number"),
+    (lambda: fit(torch.ones(4, 3), torch.zeros(3).long()), "4 inputs and 3 labels"),
+    (lambda: fit(torch.ones(0, 3), torch.zeros(0).long()), "at least one"),
+    (lambda: fit(torch.ones(4, 3), torch.zeros(4).long(), batch_size=0), "batch_size is 0"),
+    (lambda: fit(torch.ones(4, 3), torch.zeros(4).long(), epochs=-1), "epochs is -1"),
 ])
 def test_bad_input_is_refused_with_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
