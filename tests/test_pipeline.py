@@ -392,11 +392,14 @@ def test_the_psi_threshold_keeps_its_level():
     assert abs(np.mean(rang) - 0.1) < 4 * math.sqrt(0.09 / 500)
 
 
+@pytest.mark.filterwarnings("ignore:ks_2samp")
 @given(SAMPLE, SAMPLE)
 def test_the_kolmogorov_smirnov_distance_and_probability_equal_scipy(a, b):
     theirs = stats.ks_2samp(a, b, method="exact")
     assert m.ks_distance(a, b) == pytest.approx(theirs.statistic)
-    assert m.ks_pvalue(m.ks_distance(a, b), len(a), len(b)) == pytest.approx(theirs.pvalue, abs=1e-9)
+    ours = m.ks_pvalue(m.ks_distance(a, b), len(a), len(b))
+    # where rounding takes SciPy's sum above 1, it gives up exactness and returns the limit instead
+    assert ours == pytest.approx(theirs.pvalue, abs=1e-9) or (ours == 1 and theirs.pvalue > 0.99)
 
 
 def test_large_samples_use_the_limit_of_kolmogorov():
