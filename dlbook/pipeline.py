@@ -1090,7 +1090,7 @@ def split_cases(old: float, new: float, margin: float, level: float = 0.05, powe
 
 def _cases(variance: float, excess: float, level: float, power: float) -> int:
     """The number of cases for which the excess stands out from the variance."""
-    if not excess > 0 or not variance >= 0:
+    if not excess > 1e-12 or not variance >= 0:                        # 0.03 - 0.02 - 0.01 is not quite 0
         raise ValueError(f"the true difference is {excess:g} above the margin, variance {variance:g}; expected more than 0: "
                          "no number of cases shows what is not so")
     z = NormalDist().inv_cdf
