@@ -218,10 +218,13 @@ def data_fetch(names: DataSets = None) -> None:
 
     from dlbook import data
     with _data_errors(), Progress(console=console) as progress:
-        for name in names or data.REGISTRY:
+        unpublished = [] if names else [e.name for e in data.catalogue() if e.place == "no" and not e.published]
+        for name in names or [name for name in data.REGISTRY if name not in unpublished]:
             task = progress.add_task(name, total=None)
             data.fetch(name, lambda done, size, task=task: progress.update(task, completed=done, total=size))
             progress.update(task, completed=1, total=1)
+    for name in unpublished:
+        console.print(f"{name}: nobody publishes it in this form; put it into $DLBOOK_DATA", soft_wrap=True)
 
 
 @data_app.command("verify")
