@@ -40,7 +40,10 @@ def _codes(values: ArrayLike, what: str, sort: bool) -> np.ndarray:
     if not len(column) or column.isna().any():
         raise ValueError(f"{what}: {int(column.isna().sum())} of {len(column)} values are missing; "
                          "expected at least one value and none missing: drop those rows or name what is missing")
-    return pd.factorize(np.asarray(column), sort=sort)[0]
+    try:
+        return pd.factorize(np.asarray(column), sort=sort)[0]
+    except TypeError:                                            # kinds of values that have no common order
+        return pd.factorize(np.asarray(column))[0]
 
 
 def _folds(fold_of: np.ndarray, k: int) -> Folds:
