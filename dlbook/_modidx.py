@@ -337,6 +337,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                              'dlbook/evaluation.py'),
                                    'dlbook.evaluation.Duel': ('practice/evaluation.html#duel', 'dlbook/evaluation.py'),
                                    'dlbook.evaluation._both_classes': ('practice/evaluation.html#_both_classes', 'dlbook/evaluation.py'),
+                                   'dlbook.evaluation._chances': ('practice/evaluation.html#_chances', 'dlbook/evaluation.py'),
                                    'dlbook.evaluation._class_scores': ('practice/evaluation.html#_class_scores', 'dlbook/evaluation.py'),
                                    'dlbook.evaluation._contingency': ('practice/evaluation.html#_contingency', 'dlbook/evaluation.py'),
                                    'dlbook.evaluation._given': ('practice/evaluation.html#_given', 'dlbook/evaluation.py'),

@@ -96,7 +96,7 @@ def _truth(y: ArrayLike, name: str = "y") -> np.ndarray:
     y = _labels(y, name)
     if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
         odd = y[~np.isin(y, (0, 1))][0] if y.dtype.kind in "biuf" else y[0]
-        raise ValueError(f"{name} includes {odd!s}; expected only 0 and 1: y == the positive class recodes it")
+        raise ValueError(f"{name} includes {odd.item()!r}; expected only 0 and 1: y == the positive class recodes it")
     return y.astype(bool)
 
 
@@ -415,6 +415,8 @@ def bootstrap(statistic: Callable[..., float], *columns: ArrayLike, draws: int =
     columns: arrays with n rows each, resampled together, so that pairs stay pairs; statistic takes them. strata: (n,),
     groups whose sizes are kept (the labels, where a class is rare). Source: Efron 1979.
     """
+    if draws < 1 or not columns:
+        raise ValueError(f"bootstrap: {draws} draws of {len(columns)} columns; expected at least one of each")
     columns = [_given(c, f"column {i + 1}") for i, c in enumerate(columns)]
     strata = np.zeros(len(columns[0])) if strata is None else _labels(strata, "strata")
     _same_rows("bootstrap: columns and strata", *columns, strata)
@@ -429,9 +431,18 @@ def bootstrap(statistic: Callable[..., float], *columns: ArrayLike, draws: int =
     return Bootstrap(float(statistic(*columns)), float(low), float(high), values)
 
 # %% ../chapters/practice/evaluation.ipynb #calibration-code
+def _chances(p: ArrayLike, name: str, ndim: int = 1) -> Array:
+    """Probabilities, from 0 to 1, with `ndim` axes; the last one adds up to 1 where there are two."""
+    p = _numbers(p, name, ndim)
+    if p.min() < 0 or p.max() > 1 or (ndim == 2 and not np.allclose(p.sum(1), 1, atol=1e-3)):
+        raise ValueError(f"{name} runs from {p.min():g} to {p.max():g}; expected probabilities"
+                         f"{', rows of sum 1' if ndim == 2 else ''}: use sigmoid or softmax on scores")
+    return p
+
+
 def even_edges(p: ArrayLike, bins: int = 10) -> Array:
     """Edges from 0 to 1 of at most `bins` bins that hold about equally many of the probabilities p, (n,)."""
-    p = _numbers(p, "p")
+    p = _chances(p, "p")
     inner = np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1])
     return np.unique(np.concatenate([[0.0], inner[(inner > 0) & (inner < 1)], [1.0]]))
 
@@ -441,8 +452,7 @@ def confidence_error(probs: ArrayLike, labels: ArrayLike, edges: ArrayLike) -> f
 
     probs: (n, k), rows of sum 1; labels: (n,), 0 to k - 1; edges: from 0 to 1. Source: Guo et al. 2017.
     """
-    probs, labels = _numbers(probs, "probs", 2), _labels(labels, "labels")
-    _same_rows("labels and probs", labels, probs)
+    probs, labels = _class_scores(_chances(probs, "probs", 2), labels)
     return calibration_error(probs.max(1), probs.argmax(1) == labels, edges)
 
 
@@ -451,7 +461,7 @@ def calibration_floor(p: ArrayLike, edges: ArrayLike, draws: int = 200, seed: in
 
     What is inside this range is no evidence of a fault. Source: Bröcker and Smith 2007.
     """
-    p, rng = _numbers(p, "p"), np.random.default_rng(seed)
+    p, rng = _chances(p, "p"), np.random.default_rng(seed)
     return np.array([calibration_error(p, rng.random(len(p)) < p, edges) for _ in range(draws)])
 
 
