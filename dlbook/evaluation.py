@@ -658,7 +658,7 @@ def adjusted_rand(a: ArrayLike, b: ArrayLike) -> float:
 def normalised_information(a: ArrayLike, b: ArrayLike) -> float:
     """Mutual information of two clusterings over the mean of their entropies: 0 to 1, *not* corrected for chance.
 
-    a, b: (n,) labels. 1 where both are a single cluster. Source: Strehl and Ghosh 2002.
+    a, b: (n,) labels. 1 where both are a single cluster. Source: Vinh, Epps and Bailey 2010.
     """
     joint = _contingency(a, b) / len(a)
     most = (entropy(joint.sum(0)) + entropy(joint.sum(1))) / 2
