@@ -742,6 +742,8 @@ HARM = {
     "too long": (lambda f: (f / "b.png").write_bytes(bytes(999)), "is too long"),
     "changed": (lambda f: one_bit(f / "b.png"), "has the right length but another checksum"),
     "renamed": (lambda f: (f / "b.png").rename(f / "e.png"), "has the right length but another checksum"),
+    "renamed, in the same order": (lambda f: (f / "c.png").rename(f / "d.png"),
+                                   "has the right length but another checksum"),
     "exchanged": (lambda f: [(f / a).rename(f / b) for a, b in (("a.png", "z"), ("b.png", "a.png"), ("z", "b.png"))],
                   "has the right length but another checksum"),
     "a folder for a file": (lambda f: [(f / "b.png").unlink(), (f / "b.png").mkdir()], "matches 2 files"),
@@ -921,7 +923,8 @@ ODD = {
                     "no JPEG of 32 by 32 pixels"),
     "another form": (("train/cat/9.jpg", {}, jpeg(shot("train", "cat", 0), "PNG")), "no JPEG of 32 by 32 pixels"),
     "too long": (("train/cat/9.jpg", {}, jpeg(shot("train", "cat", 0)) + bytes(100_000)), "no JPEG of 32 by 32 pixels"),
-    "another size": (("train/cat/9.jpg", {}, jpeg(np.zeros((9000, 9000, 3), np.uint8))), "no JPEG of 32 by 32 pixels"),
+    "another size": (("train/cat/9.jpg", {}, jpeg(np.zeros((32, 40, 3), np.uint8))), "no JPEG of 32 by 32 pixels"),
+    "huge": (("train/cat/9.jpg", {}, jpeg(np.zeros((9000, 9000, 3), np.uint8))), "no JPEG of 32 by 32 pixels"),
 }
 
 
@@ -991,7 +994,7 @@ def test_news_join_title_and_description_and_lose_the_backslash(tmp_path, monkey
 def test_three_languages_stand_side_by_side_with_their_part(tmp_path, monkeypatch):
     body = [gzip.compress(f"{part}{language}\n{part}{language}2\n".encode()) for part in "abc" for language in "edf"]
     frame = filed("multi30k", tmp_path, monkeypatch, *body).frame
-    assert frame.iloc[3].tolist() == ["val", "be2", "bd2", "bf2"] and len(frame) == 6
+    assert frame.iloc[3].to_dict() == {"part": "val", "en": "be2", "de": "bd2", "fr": "bf2"} and len(frame) == 6
 
 
 def test_a_text_keeps_its_line_ends(tmp_path, monkeypatch):
@@ -1025,6 +1028,13 @@ def test_the_real_series_have_every_month_and_lack_two_days(real):
         assert months.equals(pd.Series(pd.date_range(months.iloc[0], periods=len(months), freq="MS"), name="Month"))
     days = data.load("melbourne_minima").frame["Date"]
     assert pd.date_range("1981", "1990-12-31").difference(days).strftime("%F").tolist() == ["1984-12-31", "1988-12-31"]
+
+
+@with_real_data
+def test_the_real_beats_have_140_samples_and_a_whole_number_for_a_class(real):
+    beats = data.load("ecg5000").frame
+    assert pd.api.types.is_integer_dtype(beats["class"]) and set(beats.columns) == {"class", *(f"t{i}" for i in range(140))}
+    assert beats.drop(columns="class").to_numpy().dtype == float and beats["t0"].iloc[0] == pytest.approx(-0.11252183)
 
 
 @with_real_data
