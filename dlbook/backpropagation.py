@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
 
 import numpy as np
 from numpy.random import Generator
@@ -60,15 +61,17 @@ class Value:
     def __pow__(self, k: float) -> Value:
         if isinstance(k, Value):
             raise TypeError("the exponent is a Value; expected a number: write (b * a.log()).exp() for a ** b")
-        return Value(self.data ** k, ((self, k * self.data ** (k - 1) if k else 0.0),))
+        return Value(_power(self.data, k), ((self, k * _power(self.data, k - 1) if k else 0.0),))
 
     def exp(self) -> Value:
-        """e to the power of this."""
-        y = math.exp(self.data)
+        """e to the power of this; raises ValueError where that is beyond the largest float."""
+        y = math.exp(self.data) if self.data < 709.78 else math.inf
         return Value(y, ((self, y),))
 
     def log(self) -> Value:
         """The natural logarithm; raises ValueError where this is not positive."""
+        if self.data <= 0:
+            raise ValueError(f"the logarithm of {self.data:g} was asked for; expected a positive number: add a small one")
         return Value(math.log(self.data), ((self, 1 / self.data),))
 
     def tanh(self) -> Value:
@@ -109,9 +112,25 @@ class Value:
 
 def _number(x: float) -> float:
     """x as a finite float."""
-    if not math.isfinite(number := float(x)):
+    try:
+        number = math.nan if isinstance(x, str) else float(x)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
         raise ValueError(f"a Value was given {x}; expected a finite number: look for a division by zero or an overflow")
     return number
+
+
+def _power(x: float, k: float) -> float:
+    """x to the power of k; raises ValueError where that is no real number."""
+    try:
+        y = x ** k
+    except (ZeroDivisionError, OverflowError):
+        y = math.inf
+    if isinstance(y, complex) or math.isinf(y):
+        raise ValueError(f"{x:g} to the power of {k:g} is needed; expected a result that is a finite real number: "
+                         "look for a division by zero, the root of a negative number or an overflow")
+    return y
 
 
 def _value(x: Value | float) -> Value:
@@ -121,11 +140,11 @@ def _value(x: Value | float) -> Value:
 def tangents(outputs: Sequence[Value], seeds: dict[Value, float]) -> list[float]:
     """The rates of change of the outputs when the inputs change at the rates in seeds (others stay): one forward sweep.
 
-    Source: @eq-backpropagation-forward.
+    A node inside the graph that has a seed counts as an input. Source: @eq-backpropagation-forward.
     """
     dot = {id(node): float(rate) for node, rate in seeds.items()}
     for node in topological_order(*outputs):
-        if node.edges:
+        if node.edges and id(node) not in dot:
             dot[id(node)] = sum(slope * dot[id(parent)] for parent, slope in node.edges)
         dot.setdefault(id(node), 0.0)
     return [dot[id(node)] for node in outputs]
@@ -139,6 +158,7 @@ def mlp_gradients(x: ArrayLike, labels: ArrayLike, weights: Sequence[Array],
     Returns the mean loss in nats, the gradients of the weights and those of the biases, in the same shapes.
     Source: @eq-backpropagation-last to @eq-backpropagation-recursion; Rumelhart, Hinton and Williams 1986.
     """
+    weights = [_finite(w, f"weights[{k}]") for k, w in enumerate(weights)]
     hidden, logits = _layers(x, weights, biases)
     labels = _class_labels(labels, logits.shape)
     rows = np.arange(len(labels))
@@ -161,21 +181,30 @@ def _layers(x: ArrayLike, weights: Sequence[Array], biases: Sequence[Array]) -> 
         raise ValueError(f"inputs {hidden[0].shape}, {len(weights)} weights and {len(biases)} biases given; expected "
                          "(n, d) inputs and a bias for each of one or more weights")
     for k, (w, b) in enumerate(zip(weights, biases)):
-        if np.shape(w) != (hidden[-1].shape[1], np.size(b)):
-            raise ValueError(f"weights[{k}] have shape {np.shape(w)}; expected ({hidden[-1].shape[1]}, {np.size(b)}), "
-                             "from the width before to the size of the bias")
+        b = _finite(b, f"biases[{k}]")
+        if b.ndim != 1 or w.shape != (hidden[-1].shape[1], b.size):
+            raise ValueError(f"weights[{k}] have shape {w.shape} and biases[{k}] {b.shape}; expected "
+                             f"({hidden[-1].shape[1]}, d) and (d,), from the width before to d units")
         z = hidden[-1] @ w + b                                         # (n, d_l)
         hidden.append(np.tanh(z))
     return hidden[:-1], z
 
 
-def _finite(x: ArrayLike, what: str) -> Array:
-    """x as a float array with at least one entry, all finite."""
+def _floats(x: ArrayLike, what: str) -> Array:
+    """x as a new float array."""
     try:
-        x = np.array(x, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{what}: {type(x).__name__} given that is no array of numbers; expected equal rows of "
-                         "numbers") from None
+        numbers = np.asarray(x)
+    except (TypeError, ValueError, RuntimeError):
+        numbers = np.array(None)
+    if numbers.dtype.kind not in "biuf":                               # no text, None, objects or complex numbers
+        raise ValueError(f"{what}: {type(x).__name__} given that holds no plain numbers; expected real numbers in rows of "
+                         "one length")
+    return numbers.astype(float)
+
+
+def _finite(x: ArrayLike, what: str) -> Array:
+    """x as a new float array with at least one entry, all finite."""
+    x = _floats(x, what)
     if x.size == 0 or not np.isfinite(x).all():
         raise ValueError(f"{what} of shape {x.shape} are empty or hold nan or inf; expected finite numbers: "
                          "look for divergence or missing values")
@@ -185,8 +214,8 @@ def _finite(x: ArrayLike, what: str) -> Array:
 def _class_labels(labels: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]:
     """labels as (n,) whole numbers from 0 to k - 1, for logits of that shape, (n, k)."""
     y = np.asarray(labels)
-    if len(shape) != 2 or y.shape != shape[:1] or y.dtype.kind not in "iu":
-        raise ValueError(f"labels {y.shape} of {y.dtype} for logits {shape}; expected a whole number per row of (n, k)")
+    if len(shape) != 2 or y.shape != shape[:1] or y.dtype.kind not in "iu" or not y.size:
+        raise ValueError(f"labels {y.shape} of {y.dtype} for logits {shape}; expected a whole number for each of one or more rows of (n, k)")
     if y.min() < 0 or y.max() >= shape[1]:
         raise ValueError(f"labels run from {y.min()} to {y.max()}; expected 0 to {shape[1] - 1}, one per logit")
     return y
@@ -196,13 +225,18 @@ _RECORDING = [True]
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
-    """Within it, operations on nodes record nothing: their results are constants, and their inputs may be freed."""
-    before, _RECORDING[0] = _RECORDING[0], False
+def _recording(on: bool) -> Iterator[None]:
+    """Within it, operations on nodes are recorded or not."""
+    before, _RECORDING[0] = _RECORDING[0], on
     try:
         yield
     finally:
         _RECORDING[0] = before
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """Within it, operations on nodes record nothing: their results are constants, and their inputs may be freed."""
+    return _recording(False)
 
 
 def _sum_to(g: Array, shape: tuple[int, ...]) -> Array:
@@ -225,7 +259,7 @@ class Node:
     __array_ufunc__ = None                                             # NumPy's arrays leave +, * and @ to us
 
     def __init__(self, data: ArrayLike, tracked: bool = True):
-        self.data = _finite(data, "a Node's numbers") if tracked else np.array(data, dtype=float)
+        self.data = (_finite if tracked else _floats)(data, "a Node's numbers")
         self.data.flags.writeable = False
         self.grad, self.edges, self.tracked = None, (), tracked
 
@@ -256,7 +290,8 @@ class Node:
 
     def __matmul__(self, other: Node | ArrayLike) -> Node:
         a, b = self, _node(other)
-        return _made(a.data @ b.data, *zip((a, b), _matmul_vjps(a.data, b.data)))
+        vjps = _matmul_vjps(a.data, b.data)
+        return _made(a.data @ b.data, (a, vjps[0]), (b, vjps[1]))
 
     def __pow__(self, k: float) -> Node:
         if isinstance(k, Node) or np.ndim(k):
@@ -313,12 +348,12 @@ class Node:
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Node:
         """The mean over the axes, or over all."""
-        total = self.sum(axis, keepdims)
+        total = _full(self, "mean").sum(axis, keepdims)
         return total * (total.data.size / self.data.size)
 
     def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Node:
         """The largest entry along the axes; tied entries share the gradient equally, as in torch.amax."""
-        x, first = self.data, self.data == self.data.max(axis=axis, keepdims=True)
+        x, first = _full(self, "max").data, self.data == self.data.max(axis=axis, keepdims=True)
         share = first / first.sum(axis=axis, keepdims=True)
         return _made(x.max(axis=axis, keepdims=keepdims), (self, lambda g: _reopened(g, x, axis) * share))
 
@@ -328,8 +363,9 @@ class Node:
 
     def transpose(self, *axes: int) -> Node:
         """The axes in another order, or reversed."""
-        axes = tuple(axis % self.data.ndim for axis in axes) or tuple(range(self.data.ndim))[::-1]
-        return _made(self.data.transpose(axes), (self, lambda g: g.transpose(np.argsort(axes))))
+        y = self.data.transpose(*axes)
+        back = np.argsort(np.ravel(axes) % y.ndim) if axes else None   # None: reversed, as there
+        return _made(y, (self, lambda g: g.transpose(back)))
 
     @property
     def T(self) -> Node:
@@ -337,10 +373,14 @@ class Node:
         return self.transpose()
 
     def __getitem__(self, index: object) -> Node:
+        index = deepcopy(index)                                        # an array of indices may be changed later
         return _made(self.data[index], (self, lambda g: _scattered(g, index, self.shape)))
 
     def log_sum_exp(self) -> Node:
         """log of the sum of exp over the last axis, without overflow. (..., k) to (...)."""
+        if not self.data.ndim:
+            raise ValueError("log_sum_exp: a single number given; expected an array with a last axis to sum over")
+        _full(self, "log_sum_exp")
         return _made(log_sum_exp(self.data), (self, lambda g: g[..., None] * softmax(self.data)))
 
     def cross_entropy(self, labels: ArrayLike) -> Node:
@@ -378,6 +418,13 @@ def _made(data: ArrayLike, *edges: tuple[Node, Callable[[Array], Array]]) -> Nod
     return out
 
 
+def _full(node: Node, what: str) -> Node:
+    """The node, which must have an entry."""
+    if not node.data.size:
+        raise ValueError(f"{what}: an array of shape {node.shape} given; expected one with at least one entry")
+    return node
+
+
 def _reopened(g: Array, x: Array, axis: int | tuple[int, ...] | None) -> Array:
     """g with the reduced axes of x back, of length 1."""
     if g.ndim == x.ndim:
@@ -395,6 +442,9 @@ def _scattered(g: Array, index: object, shape: tuple[int, ...]) -> Array:
 def _matmul_vjps(a: Array, b: Array) -> tuple[Callable, Callable]:
     """The VJPs of a @ b: batched, and with vectors treated as a row on the left and a column on the right."""
     left, right = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
+    if min(left.ndim, right.ndim) < 2 or left.shape[-1] != right.shape[-2]:
+        raise ValueError(f"a matrix product of shapes {a.shape} and {b.shape} was asked for; expected the last axis of the "
+                         "first to be as long as the one it meets in the second")
     shape = (*np.broadcast_shapes(left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1])
 
     def to_a(g: Array) -> Array:
@@ -412,7 +462,7 @@ def _seed(node: Node, seed: ArrayLike | None) -> Array:
         raise ValueError("backward: nothing was recorded; expected a result of tracked nodes outside no_grad()")
     if seed is None and node.data.size != 1:
         raise ValueError(f"backward: the result has shape {node.shape}; expected a single number, or a seed: .sum() it")
-    seed = np.ones(node.shape) if seed is None else np.array(seed, dtype=float)
+    seed = np.ones(node.shape) if seed is None else _floats(seed, "backward: the seed")
     if seed.shape != node.shape:
         raise ValueError(f"backward: the seed has shape {seed.shape}; expected that of the result, {node.shape}")
     return seed
@@ -423,10 +473,10 @@ def start_weights(widths: Sequence[int], rng: Generator) -> list[Array]:
 
     widths: (d_0, ..., d_L). Returns [W_1 (d_0, d_1), b_1 (d_1,), ...].
     """
-    if len(widths) < 2 or min(widths) < 1:
+    if len(widths) < 2 or any(width != int(width) or width < 1 for width in widths):
         raise ValueError(f"widths {tuple(widths)} given; expected two or more whole numbers of 1 or more")
     pairs = list(zip(widths, widths[1:]))
-    return [part for a, b in pairs for part in (rng.normal(size=(a, b)) * np.sqrt(2 / a), np.zeros(b))]
+    return [part for a, b in pairs for part in (rng.normal(size=(int(a), int(b))) * np.sqrt(2 / a), np.zeros(int(b)))]
 
 
 def network_logits(params: Sequence, x: Node | ArrayLike, activation: str = "relu") -> Node:
@@ -434,6 +484,9 @@ def network_logits(params: Sequence, x: Node | ArrayLike, activation: str = "rel
 
     Source: @eq-backpropagation-layer. activation: "relu", "tanh" or "sigmoid".
     """
+    if not params or len(params) % 2 or activation not in ("relu", "tanh", "sigmoid"):
+        raise ValueError(f"{len(params)} params and the activation {activation!r} given; expected a weight and a bias "
+                         "for each layer, and 'relu', 'tanh' or 'sigmoid'")
     for k in range(0, len(params), 2):
         x = x @ params[k] + params[k + 1]                              # (n, d_l)
         if k + 2 < len(params):
@@ -456,22 +509,34 @@ def central_step(value: float, third: float) -> tuple[float, float]:
 
     value: size of f; third: size of its third derivative, not zero. Source: @eq-backpropagation-best.
     """
-    if not (value > 0 and third > 0):
-        raise ValueError(f"sizes {value} and {third} given; expected two positive numbers: take absolute values")
+    if not (0 < value < math.inf and 0 < third < math.inf):
+        raise ValueError(f"sizes {value} and {third} given; expected two positive, finite numbers: take absolute values")
     h = (3 * EPS * value / third) ** (1 / 3)
     return h, third * h * h / 2
 
 
 def central_gradient(f: Callable[[Array], float], x: ArrayLike, step: float = 6e-6) -> Array:
-    """Central differences of f at x, entry by entry, in its shape. Source: @eq-backpropagation-central."""
+    """Central differences of f at x, entry by entry, in its shape. step: for entries up to 1; larger ones take more.
+
+    f: takes an array of the shape of x, returns a single number. Source: @eq-backpropagation-central.
+    """
     x = _finite(x, "the point")
+    if not 0 < step < math.inf:
+        raise ValueError(f"step is {step}; expected a positive number")
     out = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
         up, down = x.copy(), x.copy()
-        up[index] += step
-        down[index] -= step
-        out[index] = (f(up) - f(down)) / (up[index] - down[index])     # the step that was really made
+        up[index] += step * max(1.0, abs(x[index]))                    # else a large entry would round the step away
+        down[index] -= step * max(1.0, abs(x[index]))
+        out[index] = (_single(f(up)) - _single(f(down))) / (up[index] - down[index])     # the step that was really made
     return out
+
+
+def _single(y: ArrayLike) -> float:
+    """The one number in y."""
+    if np.size(y) != 1:
+        raise ValueError(f"the function returned an array of shape {np.shape(y)}; expected a single number: sum it")
+    return float(np.reshape(y, ()))
 
 
 def complex_derivative(f: Callable[[complex], complex], x: float, step: float = 1e-20) -> float:
@@ -492,14 +557,19 @@ def gradient_check(f: Callable[..., Node], *arrays: ArrayLike, step: float = 6e-
     """The largest relative error between backward() and central differences, over the arguments of f.
 
     f: takes as many nodes as there are arrays, returns a single number. At a kink the number means nothing.
+    Where a gradient is not a number, neither is the result.
     """
     leaves = [Node(a) for a in arrays]
-    f(*leaves).backward()
+    if not leaves:
+        raise ValueError("gradient_check: no arrays given; expected one for each argument of f")
+    if (out := _node(f(*leaves))).tracked:                             # else no argument has an influence
+        out.backward()
     with no_grad():
-        numeric = [central_gradient(lambda z, i=i: f(*leaves[:i], Node(z), *leaves[i + 1:]).data, leaf.data, step)
+        numeric = [central_gradient(lambda z, i=i: _node(f(*leaves[:i], Node(z), *leaves[i + 1:])).data, leaf.data, step)
                    for i, leaf in enumerate(leaves)]
-    return max(relative_error(np.zeros(leaf.shape) if leaf.grad is None else leaf.grad, g)
-               for leaf, g in zip(leaves, numeric))
+    errors = [relative_error(np.zeros(leaf.shape) if leaf.grad is None else leaf.grad, g)
+              for leaf, g in zip(leaves, numeric)]
+    return float(np.max(errors))                                       # unlike max(), it lets no nan slip through
 
 # %% ../chapters/foundations/backpropagation.ipynb #dual-code
 class Dual:
@@ -591,7 +661,7 @@ def _lifted(name: str, x: object) -> object:
 
 def dual_gradient(f: Callable[[list[Dual]], Dual], x: Sequence[float]) -> list[float]:
     """The gradient of f at x by forward mode: one run of f per input. f takes a list of Duals and returns one."""
-    return [float(_dual(f([Dual(v, float(i == j)) for j, v in enumerate(x)])).slope) for i in range(len(x))]
+    return [float(_dual(f([Dual(float(v), float(i == j)) for j, v in enumerate(x)])).slope) for i in range(len(x))]
 
 
 def hessian_vector(f: Callable[[Dual], Dual], x: ArrayLike, v: ArrayLike) -> Array:
@@ -602,7 +672,7 @@ def hessian_vector(f: Callable[[Dual], Dual], x: ArrayLike, v: ArrayLike) -> Arr
     point, v = Node(x), _finite(v, "the direction")
     if v.shape != point.shape:
         raise ValueError(f"the direction has shape {v.shape}; expected that of the point, {point.shape}")
-    slope = _node(f(Dual(point, Node(v, tracked=False))).slope)
+    slope = _node(_dual(f(Dual(point, Node(v, tracked=False)))).slope)
     if not slope.tracked:                                              # f is linear in x
         return np.zeros(point.shape)
     slope.backward()
@@ -621,11 +691,14 @@ def recompute(segment: Callable[[Node], Node], x: Node) -> Node:
         raise ValueError("recompute: the input is not tracked, so nothing inside would get a gradient; expected a "
                          "tracked Node: wrap the data in Node(...)")
     with no_grad():
-        y = segment(x).data
+        y = _node(segment(x)).data
 
     def vjp(g: Array) -> Array:
         inside = Node(x.data)
-        segment(inside).backward(g)
+        with _recording(True):                                         # also where backward() is called in no_grad()
+            out = _node(segment(inside))
+        if out.tracked:                                                # else the segment returns a constant
+            out.backward(g)
         return np.zeros(x.shape) if inside.grad is None else inside.grad
 
     return _made(y, (x, vjp))

@@ -9,7 +9,9 @@ __all__ = ['Loss', 'SURFACES', 'steepest_direction', 'condition_number', 'best_r
 
 # %% ../chapters/foundations/gradient-descent.ipynb #imports
 from collections.abc import Callable, Iterable, Iterator
-from math import cos, isfinite, log, log1p, pi
+from contextlib import contextmanager
+from copy import deepcopy
+from math import cos, inf, log, log1p, nan, pi
 
 import numpy as np
 import torch
@@ -23,34 +25,59 @@ from .perceptron import Array
 Loss = Callable[[], Tensor]                                            # gives the loss at the present weights
 
 # %% ../chapters/foundations/gradient-descent.ipynb #inputs
+def _real(value: float) -> float:
+    """value as a float, nan where it is no number."""
+    try:
+        return nan if isinstance(value, (str, bool)) else float(value)
+    except (TypeError, ValueError):
+        return nan
+
+
 def _positive_number(value: float, what: str, least: float = 0.0) -> float:
     """value, a finite number above `least`."""
-    if not (isfinite(value) and value > least):
+    if not least < _real(value) < inf:
         raise ValueError(f"{what} is {value}; expected a finite number above {least:g}")
     return float(value)
 
 
 def _share(value: float, what: str) -> float:
     """value, a number from 0 up to and without 1."""
-    if not 0 <= value < 1:
+    if not 0 <= _real(value) < 1:
         raise ValueError(f"{what} is {value}; expected a number from 0 to below 1")
+    return float(value)
+
+
+def _not_negative(value: float, what: str) -> float:
+    """value, a finite number of zero or more."""
+    if not 0 <= _real(value) < inf:
+        raise ValueError(f"{what} is {value}; expected a finite number of zero or more")
     return float(value)
 
 
 def _whole_number(value: int, what: str, least: int = 1) -> int:
     """value, a whole number from `least` up."""
-    if isinstance(value, bool) or value != int(value) or value < least:
+    if not least <= _real(value) < inf or value != int(value):
         raise ValueError(f"{what} is {value}; expected a whole number, {least} or more")
     return int(value)
 
 
-def _curvature_matrix(hessian: ArrayLike) -> Array:
-    """hessian as a finite symmetric (d, d) array."""
-    h = np.asarray(hessian, dtype=float)
+def _numbers(values: ArrayLike, what: str) -> Array:
+    """values as a float array."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{what}: {type(values).__name__} given; expected an array of numbers, equal rows") from None
+
+
+def _curvature_matrix(hessian: ArrayLike, size: int | None = None, what: str = "Hessian") -> Array:
+    """hessian as a finite symmetric (d, d) array, with d = size where that is given."""
+    h = _numbers(hessian, f"the {what}")
+    if size is not None and h.shape != (size, size):
+        raise ValueError(f"the {what} has shape {h.shape}; expected ({size}, {size}) beside the other arguments")
     if h.ndim != 2 or h.shape[0] != h.shape[1] or not h.size or not np.isfinite(h).all():
-        raise ValueError(f"the Hessian has shape {h.shape}; expected finite numbers of shape (d, d)")
+        raise ValueError(f"the {what} has shape {h.shape}; expected finite numbers of shape (d, d)")
     if not np.allclose(h, h.T):
-        raise ValueError("the Hessian is not symmetric; expected h[i, j] == h[j, i]: use (h + h.T) / 2")
+        raise ValueError(f"the {what} is not symmetric; expected h[i, j] == h[j, i]: use (h + h.T) / 2")
     return h
 
 
@@ -68,11 +95,12 @@ def steepest_direction(gradient: ArrayLike, norm: str = "l2") -> Array:
     gradient: (d,), not zero. norm: "l2" (minus the gradient), "linf" (minus its signs), "l1" (its largest component).
     Returns (d,). Source: @thm-gradient-descent-steepest and Hölder's inequality.
     """
-    g = np.asarray(gradient, dtype=float)
+    g = _numbers(gradient, "the gradient")
     if g.ndim != 1 or not g.any() or not np.isfinite(g).all():
         raise ValueError(f"the gradient has shape {g.shape}; expected (d,), finite and not all zero")
     if norm not in ("l2", "linf", "l1"):
         raise ValueError(f"norm is {norm!r}; expected 'l2', 'linf' or 'l1'")
+    g = g / np.abs(g).max()                                            # keeps squares within the range of floats
     only = np.arange(len(g)) == np.abs(g).argmax()
     return {"l2": -g / np.linalg.norm(g), "linf": -np.sign(g), "l1": -np.sign(g) * only}[norm]
 
@@ -98,7 +126,9 @@ def bowl_path(hessian: ArrayLike, start: ArrayLike, steps: int, rate: float | No
 
     hessian: (d, d), symmetric; start: (d,). Source: @eq-gradient-descent-modes, @eq-gradient-descent-line; Cauchy 1847.
     """
-    h, path = _curvature_matrix(hessian), [np.asarray(start, dtype=float)]
+    h, path = _curvature_matrix(hessian), [_numbers(start, "start")]
+    if path[0].shape != (len(h),) or not np.isfinite(path[0]).all():
+        raise ValueError(f"start has shape {path[0].shape}; expected ({len(h)},), finite, beside this Hessian")
     for _ in range(_whole_number(steps, "steps", 0)):
         g = h @ path[-1]                                               # (d,)
         down = g @ h @ g
@@ -125,9 +155,12 @@ def noise_floor(hessian: ArrayLike, covariance: ArrayLike, rate: float) -> float
     Source: @eq-gradient-descent-floor.
     """
     values, modes = np.linalg.eigh(_curvature_matrix(hessian))
-    if not 0 < rate * values[-1] < 2 or values[0] <= 0:
+    if not 0 < _real(rate) * values[-1] < 2 or values[0] <= 0:
         raise ValueError(f"rate is {rate}; expected one between 0 and 2 / lambda_max = {2 / values[-1]:g}, on a bowl")
-    noise = ((_curvature_matrix(covariance) @ modes) * modes).sum(0)   # (d,), along each eigenvector
+    c = _curvature_matrix(covariance, len(values), "covariance")
+    noise = ((c @ modes) * modes).sum(0)                               # (d,), along each eigenvector
+    if noise.min() < -1e-9 * np.abs(noise).max():
+        raise ValueError(f"the covariance gives a variance of {noise.min():g}; expected none below zero")
     return float((rate * noise / (2 * (2 - rate * values))).sum())
 
 
@@ -136,11 +169,11 @@ def noise_scale(gradients: ArrayLike, hessian: ArrayLike | None = None) -> float
 
     hessian: (d, d), the identity where None. Source: @eq-gradient-descent-noise; McCandlish et al. 2018.
     """
-    rows = np.asarray(gradients, dtype=float)
+    rows = _numbers(gradients, "gradients")
     if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
         raise ValueError(f"gradients have shape {rows.shape}; expected (n, d), finite, with n of 2 or more")
     mean = rows.mean(0)
-    weigh = (lambda r: r) if hessian is None else (lambda r: r @ _curvature_matrix(hessian))
+    weigh = (lambda r: r) if hessian is None else (lambda r: r @ _curvature_matrix(hessian, rows.shape[1]))
     signal = mean @ weigh(mean)
     return float(((rows - mean) * weigh(rows - mean)).sum() / len(rows) / signal) if signal > 0 else float("inf")
 
@@ -161,6 +194,8 @@ def companion_radius(curvature: float, rate: float, beta: float, nesterov: bool 
 
     curvature: the eigenvalue. Source: @eq-gradient-descent-companion; @eq-gradient-descent-nesterov.
     """
+    if not np.isfinite([_real(curvature), _real(rate), _real(beta)]).all():
+        raise ValueError(f"curvature {curvature}, rate {rate} and beta {beta} given; expected finite numbers")
     keep = 1 - rate * curvature
     roots = np.roots([1, -(1 + beta) * keep, beta * keep] if nesterov else [1, -(beta + keep), beta])
     return float(np.abs(roots).max())
@@ -178,9 +213,7 @@ class Optimiser:
 
     def __init__(self, params: Iterable[Tensor], rate: float, decay: float = 0.0):
         self.params = _weights(params)
-        self.rate, self.decay = _positive_number(rate, "rate"), float(decay)
-        if not 0 <= self.decay < float("inf"):
-            raise ValueError(f"decay is {decay}; expected a finite number of zero or more")
+        self.rate, self.decay = _positive_number(rate, "rate"), _not_negative(decay, "decay")
         self.memory = [{"t": 0} | {name: torch.zeros_like(w) for name in self.keeps} for w in self.params]
 
     def zero_grad(self) -> None:
@@ -206,11 +239,13 @@ class Optimiser:
 
 
 def _weights(params: Iterable[Tensor]) -> list[Tensor]:
-    """The params as a list of leaf tensors that require gradients, at least one."""
-    params = [params] if isinstance(params, Tensor) else list(params)
-    fit = all(isinstance(w, Tensor) and w.requires_grad and w.is_leaf for w in params)
+    """The params as a list of different leaf tensors of real numbers that require gradients, at least one."""
+    params = [params] if isinstance(params, Tensor) or not isinstance(params, Iterable) else list(params)
+    fit = all(isinstance(w, Tensor) and w.requires_grad and w.is_leaf and w.is_floating_point() for w in params)
     if not params or not fit:
         raise ValueError("params must be one or more leaf tensors with requires_grad=True; expected net.parameters()")
+    if len({id(w) for w in params}) < len(params):
+        raise ValueError("a tensor is among the params twice; expected each once: it would move twice per step")
     return params
 
 
@@ -248,14 +283,14 @@ def descend(loss: Callable[[Tensor], Tensor], start: ArrayLike, make: Callable[[
             noise: float = 0.0, seed: int = 0) -> tuple[Array, Array]:
     """The path (steps + 1, d) of an optimiser on a function of one vector, and the losses (steps + 1,) along it.
 
-    loss: (d,) -> (); start: (d,); make: builds the optimiser from [w]; noise: standard deviation of normal noise that
+    loss: (d,) -> (), differentiable; start: (d,); make: builds the optimiser from [w]; noise: standard deviation of normal noise that
     is added to each component of the gradient, drawn from `seed`. The path may leave the range of floats.
     """
-    w = torch.tensor(np.asarray(start, dtype=float), requires_grad=True)
+    w = torch.tensor(_numbers(start, "start"), requires_grad=True)
     optimiser, generator = make([w]), torch.Generator().manual_seed(seed)
     path, losses = [w.detach().clone()], []
     for _ in range(_whole_number(steps, "steps", 0)):
-        value = loss(w)
+        value = _one_number(loss(w))
         losses.append(value.item())
         w.grad = torch.autograd.grad(value, w)[0]
         if noise:
@@ -263,6 +298,14 @@ def descend(loss: Callable[[Tensor], Tensor], start: ArrayLike, make: Callable[[
         optimiser.step()
         path.append(w.detach().clone())
     return torch.stack(path).numpy(), np.array([*losses, loss(w).item()])
+
+# %% ../chapters/foundations/gradient-descent.ipynb #loss-code
+def _one_number(value: Tensor) -> Tensor:
+    """value, a loss of one number that depends on the weights."""
+    if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
+        what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
+        raise ValueError(f"the loss has {what}; expected a single number that was computed from the weights: .mean() it")
+    return value
 
 # %% ../chapters/foundations/gradient-descent.ipynb #adaptive-code
 class AdaGrad(Optimiser):
@@ -272,7 +315,7 @@ class AdaGrad(Optimiser):
 
     def __init__(self, params: Iterable[Tensor], rate: float, eps: float = 1e-10, decay: float = 0.0):
         super().__init__(params, rate, decay)
-        self.eps = float(eps)
+        self.eps = _not_negative(eps, "eps")
 
     def direction(self, gradient: Tensor, memory: dict) -> Tensor:
         """The gradient over the root of its summed squares."""
@@ -290,7 +333,7 @@ class RMSprop(Optimiser):
     def __init__(self, params: Iterable[Tensor], rate: float, alpha: float = 0.99, eps: float = 1e-8,
                  decay: float = 0.0):
         super().__init__(params, rate, decay)
-        self.alpha, self.eps = _share(alpha, "alpha"), float(eps)
+        self.alpha, self.eps = _share(alpha, "alpha"), _not_negative(eps, "eps")
 
     def direction(self, gradient: Tensor, memory: dict) -> Tensor:
         """The gradient over the root of its mean square."""
@@ -304,18 +347,21 @@ class Adam(Optimiser):
     betas: the shares that the two averages keep. Source: @eq-gradient-descent-adam; Kingma and Ba 2015.
     """
 
-    keeps = ("mean", "squares", "largest")
+    keeps = ("mean", "squares")
 
     def __init__(self, params: Iterable[Tensor], rate: float, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, decay: float = 0.0, amsgrad: bool = False):
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"betas are {betas}; expected two numbers from 0 to below 1")
+        self.keeps = (*type(self).keeps, "largest") if amsgrad else type(self).keeps
         super().__init__(params, rate, decay)
         self.betas = _share(betas[0], "betas[0]"), _share(betas[1], "betas[1]")
-        self.eps, self.amsgrad = float(eps), amsgrad
+        self.eps, self.amsgrad = _not_negative(eps, "eps"), amsgrad
 
     def direction(self, gradient: Tensor, memory: dict) -> Tensor:
         """The corrected mean over the root of the corrected mean square."""
         (b1, b2), t = self.betas, memory["t"]
-        mean = memory["mean"].mul_(b1).add_((1 - b1) * gradient)
+        mean = memory["mean"].lerp_(gradient, 1 - b1)                  # b1 mean + (1 - b1) gradient, rounded as in PyTorch
         squares = memory["squares"].mul_(b2).add_((1 - b2) * gradient ** 2)
         if self.amsgrad:
             squares = torch.maximum(memory["largest"], squares, out=memory["largest"])
@@ -387,36 +433,50 @@ def range_test(loss: Loss, optimiser: Optimiser, low: float = 1e-5, high: float 
                steps: int = 100) -> tuple[Array, Array]:
     """Train while the rate grows from low to high by a constant factor; give the weights back afterwards.
 
-    loss: draws the next batch and gives its loss. Stops early where the loss exceeds four times its lowest.
+    loss: draws the next batch and gives its loss. Stops early where the loss exceeds four times its lowest (below zero:
+    rises by three times its size). Gives rate and memories back too, also where the loss raises an error.
     Returns the rates and the losses met at them, of one length. Source: Smith 2017.
     """
     _positive_number(high, "high", _positive_number(low, "low"))
     rates, losses = np.geomspace(low, high, _whole_number(steps, "steps", 2)), []
-    kept, old_rate = [w.detach().clone() for w in optimiser.params], optimiser.rate
-    for optimiser.rate in rates.tolist():
-        optimiser.zero_grad()
-        value = loss()
-        losses.append(value.item())
-        if not losses[-1] <= 4 * min(losses):                          # also where it is nan
-            break
-        value.backward()
-        optimiser.step()
-    optimiser.rate = old_rate
-    with torch.no_grad():
-        for w, before in zip(optimiser.params, kept):
-            w.copy_(before)
+    with _given_back(optimiser):
+        for optimiser.rate in rates.tolist():
+            optimiser.zero_grad()
+            value = _one_number(loss())
+            losses.append(value.item())
+            if not losses[-1] <= min(losses) + 3 * abs(min(losses)):   # also where it is nan
+                break
+            value.backward()
+            optimiser.step()
     return rates[:len(losses)], np.array(losses)
+
+
+@contextmanager
+def _given_back(optimiser: Optimiser) -> Iterator[None]:
+    """At its end, the optimiser has its rate, its memories and the weights of the beginning, and no gradients."""
+    kept = [w.detach().clone() for w in optimiser.params], optimiser.rate, deepcopy(optimiser.memory)
+    try:
+        yield
+    finally:
+        weights, optimiser.rate, optimiser.memory = kept
+        optimiser.zero_grad()
+        with torch.no_grad():
+            for w, before in zip(optimiser.params, weights):
+                w.copy_(before)
 
 
 def read_range(rates: ArrayLike, losses: ArrayLike, smooth: int = 5) -> tuple[float, float]:
     """The rate where the smoothed loss falls fastest, and the rate where it is lowest, just before it turns up.
 
-    rates, losses: (n,), n > 2 * smooth, as from range_test; smooth: how many losses are averaged.
+    rates, losses: (n,), n > 2 * smooth, as from range_test, of which the last loss is left out; smooth: how many losses are averaged.
     """
-    rates, losses = np.asarray(rates, dtype=float), np.asarray(losses, dtype=float)
-    if rates.shape != losses.shape or len(rates) <= 2 * smooth:
-        raise ValueError(f"{len(losses)} losses, smooth {smooth} given; expected over {2 * smooth}: take more steps")
-    even = np.convolve(np.nan_to_num(losses, nan=np.inf)[:-1], np.full(smooth, 1 / smooth), "valid")
+    rates, losses, smooth = _numbers(rates, "rates"), _numbers(losses, "losses"), _whole_number(smooth, "smooth")
+    if losses.ndim != 1 or rates.shape != losses.shape or len(rates) <= 2 * smooth:
+        raise ValueError(f"rates {rates.shape} and losses {losses.shape} given; expected one shape (n,) with n over "
+                         f"{2 * smooth}, twice the smoothing: take more steps")
+    if not np.isfinite(losses[:-1]).all():
+        raise ValueError("a loss before the last is nan or infinite; expected what range_test returns: begin lower")
+    even = np.convolve(losses[:-1], np.full(smooth, 1 / smooth), "valid")
     centre = rates[smooth // 2:smooth // 2 + len(even)]
     return float(centre[np.diff(even).argmin()]), float(centre[even.argmin()])
 
@@ -446,9 +506,10 @@ def filter_direction(params: Iterable[Tensor], generator: torch.Generator) -> Te
     """A random direction, rows as long as the network's, zero for biases, flat (d,). Source: Li et al. 2018."""
     pieces = []
     for w in _weights(params):
-        piece = torch.randn(w.shape, dtype=w.dtype, generator=generator)
-        rows = piece.flatten(1) if w.ndim > 1 else piece.new_zeros(w.shape + (1,))
-        own = w.detach().flatten(1).norm(dim=1, keepdim=True) if w.ndim > 1 else 0.0
+        rows, own = torch.zeros(len(w.flatten()), 1, dtype=w.dtype), 0.0
+        if w.ndim > 1:                                                 # else it is a bias
+            rows = torch.randn(w.shape, dtype=w.dtype, generator=generator).flatten(1)
+            own = w.detach().flatten(1).norm(dim=1, keepdim=True)
         pieces.append((rows * own / rows.norm(dim=1, keepdim=True).clamp(min=1e-30)).flatten())
     return torch.cat(pieces)
 
@@ -458,7 +519,7 @@ def path_directions(path: ArrayLike) -> tuple[Array, Array]:
 
     path: (n, d), n >= 3, the weights in order. The shares of all min(n, d) directions add up to 1.
     """
-    rows = np.asarray(path, dtype=float)
+    rows = _numbers(path, "the path")
     if rows.ndim != 2 or len(rows) < 3 or rows.shape[1] < 2 or not np.isfinite(rows).all():
         raise ValueError(f"the path has shape {rows.shape}; expected (n, d), finite, n of 3 and d of 2 or more")
     _, sizes, directions = np.linalg.svd(rows - rows[-1], full_matrices=False)
@@ -479,18 +540,23 @@ def loss_plane(loss: Loss, params: Iterable[Tensor], directions: ArrayLike, acro
     if two.shape != (2, len(centre)):
         raise ValueError(f"directions have shape {tuple(two.shape)}; expected (2, {len(centre)}), flat")
     heights = np.empty((len(up), len(across)))
-    for i, b in enumerate(up):
-        for j, a in enumerate(across):
-            vector_to_parameters(centre + float(a) * two[0] + float(b) * two[1], params)
-            heights[i, j] = loss().item()
-    vector_to_parameters(centre, params)
+    try:
+        for i, b in enumerate(up):
+            for j, a in enumerate(across):
+                vector_to_parameters(centre + float(a) * two[0] + float(b) * two[1], params)
+                heights[i, j] = loss().item()
+    finally:
+        vector_to_parameters(centre, params)
     return heights
 
 # %% ../chapters/foundations/gradient-descent.ipynb #sharpness-code
 def _hessian_product(loss: Loss, params: list[Tensor]) -> Callable[[Tensor], Tensor]:
     """A function that multiplies the Hessian at the present weights with a flat vector (d,)."""
-    flat = parameters_to_vector(torch.autograd.grad(loss(), params, create_graph=True))
-    return lambda u: parameters_to_vector(torch.autograd.grad(flat @ u, params, retain_graph=True)).detach()
+    flat = parameters_to_vector(torch.autograd.grad(_one_number(loss()), params, create_graph=True, materialize_grads=True))
+    if not flat.requires_grad:                                         # the loss is linear, and its Hessian zero
+        return torch.zeros_like
+    return lambda u: parameters_to_vector(
+        torch.autograd.grad(flat @ u, params, retain_graph=True, materialize_grads=True)).detach()
 
 
 def hessian_times(loss: Loss, params: Iterable[Tensor], vector: Tensor) -> Tensor:
@@ -500,6 +566,7 @@ def hessian_times(loss: Loss, params: Iterable[Tensor], vector: Tensor) -> Tenso
     """
     params = _weights(params)
     size = sum(w.numel() for w in params)
+    vector = torch.as_tensor(vector, dtype=params[0].dtype)
     if vector.shape != (size,):
         raise ValueError(f"the vector has shape {tuple(vector.shape)}; expected ({size},), all weights flat")
     return _hessian_product(loss, params)(vector)
@@ -522,7 +589,7 @@ def sharpness(loss: Loss, params: Iterable[Tensor], steps: int = 200, tol: float
 
     loss: the loss at the present weights; steps, tol: when to stop. Source: Cohen et al. 2021.
     """
-    params = _weights(params)
+    params, steps = _weights(params), _whole_number(steps, "steps")
     times = _hessian_product(loss, params)
     flat = parameters_to_vector(params)
     start = torch.randn(flat.shape, generator=torch.Generator().manual_seed(seed), dtype=flat.dtype)

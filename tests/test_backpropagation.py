@@ -241,6 +241,76 @@ def test_one_row_lists_and_whole_numbers_are_taken():
     assert x.data.dtype == float and x.grad.tolist() == [[2, 2]] and len(x) == 1 and repr(x) == "Node(1, 2)"
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int8, np.uint8, bool])
+def test_every_kind_of_number_becomes_a_double(dtype):
+    x = b.Node(np.array([[0, 1], [1, 1]], dtype=dtype))
+    ((x + 1.0) ** -1).sum().backward()
+    assert x.data.dtype == x.grad.dtype == float and x.grad.tolist() == [[-1, -0.25], [-0.25, -0.25]]
+
+
+SHAPES = [((), (2, 3)), ((1,), ()), ((1, 1), (3,)), ((2, 1, 3), (4, 1)), ((3, 1), (1, 4)), ((1, 2, 1), (5, 1, 6)), ((), ())]
+
+
+@pytest.mark.parametrize(("left", "right"), SHAPES)
+def test_broadcasts_of_single_numbers_and_of_both_sides_equal_pytorch(left, right):
+    rng = np.random.default_rng(7)
+    start = rng.uniform(0.5, 2, size=left), rng.uniform(0.5, 2, size=right)
+    ours, theirs = [b.Node(v) for v in start], [torch.tensor(v, requires_grad=True) for v in start]
+    for leaves, out in ((ours, None), (theirs, None)):
+        (leaves[0] * leaves[1] - leaves[0] / leaves[1] + leaves[0] ** 2).exp().sum().backward()
+    for node, tensor in zip(ours, theirs):
+        assert np.shape(node.grad) == node.shape and np.allclose(node.grad, tensor.grad)
+
+
+def test_an_empty_selection_has_the_sum_zero_and_sends_back_zeros():
+    x = b.Node(np.ones((3, 2)))
+    y = x[0:0].sum() + (x[0:0] @ np.ones((2, 3))).sum()
+    y.backward()
+    assert y.data == 0 and (x.grad == 0).all()
+
+
+def test_infinities_and_nan_that_arise_on_the_way_come_out_as_in_pytorch():
+    for f in (lambda x, c: (x * c).sum(), lambda x, c: (x - x * c).exp().sum(), lambda x, c: (x / (c * 0)).sum()):
+        ours, theirs = b.Node([1.0, -1.0, 0.0]), torch.tensor([1.0, -1.0, 0.0], dtype=torch.float64, requires_grad=True)
+        with np.errstate(all="ignore"):
+            f(ours, np.array([np.inf, np.nan, 2.0])).backward()
+        f(theirs, torch.tensor([np.inf, np.nan, 2.0])).backward()
+        assert np.array_equal(ours.grad, theirs.grad.numpy(), equal_nan=True)
+
+
+def test_indices_and_labels_that_change_after_the_forward_pass_change_no_gradient():
+    x, where, labels = b.Node([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([0, 1]), np.array([0, 1, 0])
+    picked, loss = x[where].sum(), x.cross_entropy(labels)
+    where[:], labels[:] = 2, 1
+    picked.backward()
+    assert x.grad.tolist() == [[1, 1], [1, 1], [0, 0]]
+    loss.backward()
+    fresh = b.Node(x.data)
+    fresh.cross_entropy([0, 1, 0]).backward()
+    assert np.allclose(x.grad - [[1, 1], [1, 1], [0, 0]], fresh.grad)
+
+
+def test_a_tuple_of_axes_transposes_as_single_axes_do():
+    x = b.Node(np.arange(24.0).reshape(BASE))
+    (x.transpose((2, 0, 1)) * np.arange(24.0).reshape(4, 2, 3)).sum().backward()
+    assert np.array_equal(x.grad.transpose(2, 0, 1), np.arange(24.0).reshape(4, 2, 3))
+
+
+def test_a_seed_inside_the_graph_cuts_what_leads_into_it():
+    x = b.Value(2.0)
+    y = x * x
+    assert b.tangents([y * y + x], {y: 1.0}) == [8.0] and b.tangents([y * y + x], {x: 1.0}) == [33.0]
+    assert b.tangents([y], {b.Value(1.0): 1.0}) == [0.0]
+
+
+def test_lists_of_weights_are_taken_and_leave_the_callers_alone():
+    weights, biases = [[[1.0, 2.0], [3.0, 4.0]]], [[0.0, 0.0]]
+    loss, (w,), (c,) = b.mlp_gradients([[1.0, 2.0]], [0], weights, biases)
+    node = b.Node(weights[0])
+    b.network_logits([node, b.Node(biases[0])], [[1.0, 2.0]], "tanh").cross_entropy([0]).backward()
+    assert np.allclose(w, node.grad) and weights == [[[1.0, 2.0], [3.0, 4.0]]]
+
+
 def test_stepped_makes_fresh_leaves_one_step_downhill():
     p = b.Node([3.0])
     (p * p).sum().backward()
@@ -273,6 +343,20 @@ def test_a_check_passes_what_is_right_and_fails_what_is_wrong():
 
     assert b.gradient_check(wrong, x) == pytest.approx(0.0005, rel=0.01)
     assert b.gradient_check(lambda a, c: (a * a).sum(), x, w) < 1e-9               # an argument without influence
+
+
+def test_a_gradient_that_is_no_number_is_never_passed_wherever_it_stands():
+    with np.errstate(all="ignore"):
+        for f, arrays in [(lambda x, y: (x * x).sum() + (y ** 0.5).sum(), ([1.0], [0.0])),
+                          (lambda y, x: (x * x).sum() + (y ** 0.5).sum(), ([0.0], [1.0]))]:
+            assert math.isnan(b.gradient_check(f, *arrays))
+
+
+def test_large_entries_take_larger_steps_and_constants_have_no_gradient():
+    assert b.central_gradient(lambda x: float((x ** 2).sum()), [1e12]) == pytest.approx([2e12], rel=1e-9)
+    assert b.central_gradient(lambda x: float((x ** 2).sum()), [-3.0, 0.0]) == pytest.approx([-6, 0], abs=1e-8)
+    assert b.central_gradient(lambda x: x * x, [1.0]) == pytest.approx([2.0])
+    assert b.gradient_check(lambda x: 1.0, [1.0]) == 0 == b.gradient_check(lambda x: b.Node(1.0, tracked=False), [1.0])
 
 
 @given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
@@ -352,29 +436,79 @@ def test_recomputed_segments_give_the_same_gradients_to_the_last_bit(size, seed)
     assert all((p == c).all() for p, c in zip(plain, cut)) and short <= 10 < long
 
 
+def test_a_recomputed_segment_may_be_constant_the_identity_or_run_backwards_within_no_grad():
+    x = b.Node([2.0])
+    (b.recompute(lambda z: b.Node([5.0], tracked=False), x) * x).sum().backward()
+    assert x.grad.tolist() == [5]
+    y = b.Node([2.0])
+    b.recompute(lambda z: z, y).sum().backward()
+    assert y.grad.tolist() == [1]
+    z = b.Node([3.0])
+    loss = b.recompute(lambda v: v * v, z).sum()
+    with b.no_grad():
+        loss.backward()
+    assert z.grad.tolist() == [6]
+
+
+def test_whole_numbers_and_constants_have_dual_gradients_and_hessians_too():
+    assert b.dual_gradient(lambda z: 1 / z[0] + z[1] ** -1, np.array([1, 2])) == [-1, -0.25]
+    assert b.dual_gradient(lambda z: 3.0, [1.0]) == [0]
+    assert b.hessian_vector(lambda d: 3.0, [1.0], [1.0]).tolist() == [0] and b.hessian_vector(lambda d: d * d * d, 2.0, 1.0) == 12
+
+
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: b.Value(math.nan), "a Value was given nan; expected a finite number"),
     (lambda: b.Node([]), r"of shape \(0,\) are empty or hold nan or inf; expected finite numbers"),
     (lambda: b.Node([1.0, math.inf]), "are empty or hold nan or inf"),
-    (lambda: b.Node([[1.0], [1.0, 2.0]]), "expected equal rows of numbers"),
-    (lambda: b.Node("text"), "str given that is no array of numbers"),
+    (lambda: b.Node([[1.0], [1.0, 2.0]]), "list given that holds no plain numbers; expected real numbers in rows"),
+    (lambda: b.Node("3"), "str given that holds no plain numbers"),
+    (lambda: b.Node([1j]), "holds no plain numbers"),
+    (lambda: b.Node([1.0]) * None, "NoneType given that holds no plain numbers"),
+    (lambda: b.Node([1.0]) * "a", "str given that holds no plain numbers"),
+    (lambda: b.Node(torch.ones(2, requires_grad=True)), "Tensor given that holds no plain numbers"),
+    (lambda: (b.Node([1.0]) * 2).backward("a"), "the seed: str given"),
+    (lambda: b.Value("3"), "a Value was given 3; expected a finite number"),
+    (lambda: b.Value(None), "a Value was given None"),
+    (lambda: b.Value(1.0) + np.ones(2), r"a Value was given \[1. 1.\]"),
+    (lambda: b.Value(1.0) / 0, "0 to the power of -1 is needed; expected a result that is a finite real number"),
+    (lambda: b.Value(-1.0) ** 0.5, "-1 to the power of 0.5 is needed"),
+    (lambda: b.Value(1e200) ** 2, r"1e\+200 to the power of 2 is needed"),
+    (lambda: b.Value(0.0).log(), "the logarithm of 0 was asked for; expected a positive number"),
+    (lambda: b.Value(1000.0).exp(), "a Value was given inf"),
+    (lambda: b.Node(np.ones(3))[0:0].mean(), r"mean: an array of shape \(0,\) given; expected one with at least one entry"),
+    (lambda: b.Node(np.ones(3))[0:0].max(), "max: an array of shape"),
+    (lambda: b.Node(np.ones((3, 2)))[:, 0:0].log_sum_exp(), "log_sum_exp: an array of shape"),
+    (lambda: b.Node(3.0).log_sum_exp(), "a single number given; expected an array with a last axis"),
+    (lambda: b.Node(np.ones((3, 2)))[0:0].cross_entropy(np.zeros(0, int)), "each of one or more rows"),
+    (lambda: b.Node(np.ones((2, 3))) @ np.ones((2, 3)), r"a matrix product of shapes \(2, 3\) and \(2, 3\)"),
+    (lambda: b.Node(2.0) @ b.Node(2.0), r"a matrix product of shapes \(\) and \(\)"),
+    (lambda: b.Node(np.ones((2, 3))).transpose(0, 3), "out of bounds"),
     (lambda: b.Node([1.0, 2.0]).exp().backward(), r"the result has shape \(2,\); expected a single number, or a seed"),
     (lambda: b.Node([1.0, 2.0]).exp().backward([1.0]),
      r"the seed has shape \(1,\); expected that of the result, \(2,\)"),
     (lambda: (b.Node(1.0, tracked=False) * 2).backward(), "nothing was recorded"),
     (lambda: b.Node([[1.0, 2.0]]).cross_entropy([2]), "labels run from 2 to 2; expected 0 to 1"),
     (lambda: b.Node([[1.0, 2.0]]).cross_entropy([-1]), "labels run from -1"),
-    (lambda: b.Node([[1.0, 2.0]]).cross_entropy([0.0]), "expected a whole number per row"),
+    (lambda: b.Node([[1.0, 2.0]]).cross_entropy([0.0]), "expected a whole number for each of one or more rows"),
     (lambda: b.Node([[1.0, 2.0]]).cross_entropy([0, 1]), r"labels \(2,\) of int64 for logits \(1, 2\)"),
     (lambda: b.mlp_gradients([1.0], [0], [np.ones((1, 2))], [np.ones(2)]),
      r"inputs \(1,\), 1 weights and 1 biases given"),
     (lambda: b.mlp_gradients([[1.0]], [0], [], []), "expected \\(n, d\\) inputs and a bias for each of one or more"),
     (lambda: b.mlp_gradients([[1.0]], [0], [np.ones((2, 2))], [np.ones(2)]),
-     r"weights\[0\] have shape \(2, 2\); expected \(1, 2\)"),
+     r"weights\[0\] have shape \(2, 2\) and biases\[0\] \(2,\); expected \(1, d\) and \(d,\)"),
+    (lambda: b.mlp_gradients(np.ones((2, 2)), [0, 1], [np.ones((2, 2))], [np.ones((2, 1))]), r"biases\[0\] \(2, 1\)"),
+    (lambda: b.mlp_gradients([[1.0]], [0], [[[math.nan, 1.0]]], [[0.0, 0.0]]), r"weights\[0\] of shape \(1, 2\) are empty or"),
+    (lambda: b.network_logits([b.Node(np.ones((2, 2)))], np.ones((1, 2))), "1 params and the activation 'relu' given"),
+    (lambda: b.network_logits([b.Node(np.ones((2, 2))), b.Node([0.0, 0.0])], np.ones((1, 2)), "gelu"), "'gelu' given; expected"),
     (lambda: b.mlp_gradients([[math.nan]], [0], [np.ones((1, 2))], [np.ones(2)]), "inputs of shape"),
     (lambda: b.start_weights([3], np.random.default_rng(0)), r"widths \(3,\) given"),
+    (lambda: b.start_weights([2.5, 3], np.random.default_rng(0)), r"widths \(2.5, 3\) given"),
     (lambda: b.stepped([b.Node(1.0)], 0.1), "a weight has no gradient"),
-    (lambda: b.central_step(0.0, 1.0), "expected two positive numbers"),
+    (lambda: b.central_step(0.0, 1.0), "expected two positive, finite numbers"),
+    (lambda: b.central_step(math.inf, 1.0), "sizes inf and 1.0 given"),
+    (lambda: b.central_gradient(lambda x: x, [1.0, 2.0]), r"the function returned an array of shape \(2,\)"),
+    (lambda: b.central_gradient(lambda x: x.sum(), [1.0], 0.0), "step is 0.0"),
+    (lambda: b.gradient_check(lambda: 1.0), "no arrays given"),
     (lambda: b.central_gradient(lambda x: 0.0, []), "are empty"),
     (lambda: b.relative_error([1.0], [1.0, 2.0]), "arrays of 1 and 2 numbers given"),
     (lambda: b.recompute(lambda z: z * b.Node(2.0), b.Node(1.0, tracked=False)), "the input is not tracked"),

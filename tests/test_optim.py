@@ -147,6 +147,46 @@ def test_each_optimiser_equals_the_library_step_by_step(name, data):
             assert torch.allclose(x, y, rtol=1e-9, atol=1e-10), (name, t)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-3)])
+@pytest.mark.parametrize("name", PAIRS)
+@given(st.data())
+@settings(max_examples=6, deadline=None)
+def test_long_runs_with_any_setting_shape_and_size_of_gradient_equal_the_librarys(name, dtype, tolerance, data):
+    mine, theirs, draw = PAIRS[name]
+    own, other = draw(data)
+    rate, decay, seed = 10 ** data.draw(st.floats(-4, -0.5)), data.draw(DECAY), data.draw(st.integers(0, 1000))
+    a, b = ([torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype).requires_grad_()
+             for shape in ((), (1,), (3, 2), (0, 2))] for _ in range(2))
+    one, two = mine(a, rate, decay=decay, **own), theirs(b, lr=rate, weight_decay=decay, **other)
+    rng = np.random.default_rng(seed)
+    for _ in range(150):
+        for x, y in zip(a, b):
+            g = torch.tensor(rng.normal(size=x.shape) * 10.0 ** rng.integers(-6, 4) * (rng.random() > 0.05), dtype=dtype)
+            x.grad, y.grad = (g, g.clone()) if rng.random() > 0.05 else (None, None)
+        one.step()
+        two.step()
+    assert all(torch.allclose(x, y, rtol=tolerance, atol=tolerance * 1e-2) for x, y in zip(a, b))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_gradient_that_is_no_number_spoils_its_own_weight_alone_as_in_the_library(name, bad):
+    mine, theirs, _ = PAIRS[name]
+    a, b = weights((1.0, 2.0)), weights((1.0, 2.0))
+    one, two = mine(a, 0.1), theirs([b], lr=0.1, weight_decay=0.0, **({"momentum": 0.9} if name in ("momentum", "Nesterov") else {}), **({"nesterov": True} if name == "Nesterov" else {}))
+    for t in range(3):
+        for w in (a, b):
+            w.grad = torch.tensor([bad if t == 1 else 1.0, 1.0], dtype=torch.float64)
+        one.step()
+        two.step()
+    assert torch.allclose(a, b, rtol=1e-9, equal_nan=True) and not torch.isfinite(a[0]) and torch.isfinite(a[1])
+
+
+def test_adam_keeps_two_memories_and_a_third_only_for_amsgrad():
+    assert sorted(o.Adam(weights(), 0.1).memory[0]) == ["mean", "squares", "t"]
+    assert "largest" in o.AdamW(weights(), 0.1, amsgrad=True).memory[0]
+
+
 def test_a_network_trains_alike_in_single_precision():
     nets = []
     for library in (False, True):
@@ -199,6 +239,37 @@ def test_decay_and_penalty_agree_without_division_and_part_in_adam():
     (lambda: o.Momentum(weights(), 0.1, beta=-0.1), "beta is -0.1"),
     (lambda: o.RMSprop(weights(), 0.1, alpha=1.5), "alpha is 1.5"),
     (lambda: o.GradientDescent(weights(), 0.1, decay=-1.0), "decay is -1.0"),
+    (lambda: o.Adam(None, 0.1), "expected net.parameters"),
+    (lambda: o.Adam(nn.Linear(2, 2), 0.1), "expected net.parameters"),
+    (lambda: o.Adam(nn.Linear(2, 2).named_parameters(), 0.1), "leaf tensors"),
+    (lambda: o.Adam([torch.ones(2, dtype=torch.complex64, requires_grad=True)], 0.1), "leaf tensors"),
+    (lambda: (lambda w: o.Adam([w, w], 0.1))(weights()), "twice"),
+    (lambda: o.Adam(weights(), "fast"), "rate is fast"),
+    (lambda: o.Adam(weights(), None), "rate is None"),
+    (lambda: o.Adam(weights(), 0.1, betas=(0.9,)), "expected two numbers"),
+    (lambda: o.Adam(weights(), 0.1, betas=("a", 0.9)), r"betas\[0\] is a"),
+    (lambda: o.Adam(weights(), 0.1, eps=-1.0), "eps is -1.0"),
+    (lambda: o.AdaGrad(weights(), 0.1, eps=float("nan")), "eps is nan"),
+    (lambda: o.RMSprop(weights(), 0.1, eps=float("inf")), "eps is inf"),
+    (lambda: o.Momentum(weights(), 0.1, decay=None), "decay is None"),
+    (lambda: o.steepest_direction(["a"]), "expected an array of numbers"),
+    (lambda: o.bowl_path(np.eye(2), [1.0], 3), r"start has shape \(1,\)"),
+    (lambda: o.bowl_path(np.eye(2), [1.0, float("nan")], 3), "finite"),
+    (lambda: o.bowl_path(np.eye(2), [1, 1], float("nan")), "steps is nan"),
+    (lambda: o.bowl_path(np.eye(2), [1, 1], float("inf")), "steps is inf"),
+    (lambda: o.bowl_path(np.eye(2), [1, 1], "3"), "steps is 3"),
+    (lambda: o.noise_floor(np.eye(2), np.eye(3), 0.1), r"the covariance has shape \(3, 3\); expected \(2, 2\)"),
+    (lambda: o.noise_floor(np.eye(2), -np.eye(2), 0.1), "a variance of -1"),
+    (lambda: o.noise_floor(np.eye(2), np.eye(2), "a"), "rate is a"),
+    (lambda: o.noise_scale(np.ones((3, 2)), np.eye(3)), r"the Hessian has shape \(3, 3\); expected \(2, 2\)"),
+    (lambda: o.companion_radius(float("nan"), 0.1, 0.9), "curvature nan"),
+    (lambda: o.descend(lambda w: w ** 2, [1, 2], lambda p: o.Adam(p, 0.1), 2), r"the loss has shape \(2,\)"),
+    (lambda: o.descend(lambda w: torch.ones(()), [1, 2], lambda p: o.Adam(p, 0.1), 2), "computed from the weights"),
+    (lambda: o.sharpness(lambda: 1.0, weights()), "the loss has type float"),
+    (lambda: o.sharpness(lambda: torch.ones(()), weights(), steps=0), "steps is 0"),
+    (lambda: o.read_range(np.arange(20.0), np.full(20, np.nan)), "nan or infinite"),
+    (lambda: o.read_range(np.ones((20, 2)), np.ones((20, 2))), r"rates \(20, 2\)"),
+    (lambda: o.read_range(np.arange(20.0), np.ones(20), 0), "smooth is 0"),
     (lambda: o.steepest_direction([0, 0]), "not all zero"),
     (lambda: o.steepest_direction([1, 2], "l3"), "norm is 'l3'"),
     (lambda: o.condition_number([[1, 2], [0, 1]]), "not symmetric"),
@@ -263,6 +334,30 @@ def test_a_range_test_gives_the_weights_and_the_rate_back_and_stops_where_the_lo
     assert 1e-3 < steep < turn and 0.1 < turn < 1
 
 
+def test_a_range_test_gives_back_memories_too_and_does_so_after_an_error():
+    w = weights((1.0,))
+    rule = o.Adam(w, 0.05)
+    o.range_test(lambda: (w ** 2).sum(), rule, 1e-4, 1e-2, 20)
+    assert rule.memory[0]["t"] == 0 and rule.memory[0]["mean"].item() == 0 and w.grad is None
+    calls = []
+
+    def fails():
+        calls.append(1)
+        if len(calls) > 3:
+            raise RuntimeError("no more data")
+        return (w ** 2).sum()
+
+    with pytest.raises(RuntimeError, match="no more data"):
+        o.range_test(fails, rule, 0.1, 1.0)
+    assert w.tolist() == [1.0] and rule.rate == 0.05 and rule.memory[0]["t"] == 0
+
+
+def test_a_range_test_goes_on_where_the_loss_is_below_zero():
+    w = weights((1.0,))
+    rates, losses = o.range_test(lambda: (w ** 2).sum() - 5, o.GradientDescent(w, 0.1), 1e-3, 0.1, 50)
+    assert len(rates) == 50 and (np.diff(losses) < 0).all()
+
+
 # ---- saddles, landscapes, sharpness -----------------------------------------------------------------------------------
 
 
@@ -300,6 +395,37 @@ def test_a_loss_plane_is_the_loss_and_leaves_the_weights():
     w = weights((1.0, 2.0))
     heights = o.loss_plane(lambda: w[0] ** 2 + 3 * w[1], w, np.eye(2), [0, 1], [0, 1, 2])
     assert heights.tolist() == [[7, 10], [10, 13], [13, 16]] and w.tolist() == [1, 2]
+
+
+def test_a_loss_plane_gives_the_weights_back_after_an_error():
+    w, calls = weights((1.0, 2.0)), []
+
+    def fails():
+        calls.append(1)
+        if len(calls) > 2:
+            raise RuntimeError("broken")
+        return w.sum()
+
+    with pytest.raises(RuntimeError, match="broken"):
+        o.loss_plane(fails, w, np.eye(2), [0, 1], [0, 1])
+    assert w.tolist() == [1, 2]
+
+
+def test_linear_and_unused_weights_have_the_curvature_zero():
+    w, z, ones = weights((1.0, 2.0)), weights((3.0,)), np.ones(3)
+    assert o.hessian_times(lambda: w.sum() + z.sum(), [w, z], ones).tolist() == [0, 0, 0]
+    assert o.hessian_times(lambda: (w ** 2).sum(), [w, z], ones).tolist() == [2, 2, 0]
+    assert o.sharpness(lambda: w.sum(), [w]) == 0 and o.sharpness(lambda: -(w ** 2).sum(), [w]) == pytest.approx(-2)
+
+
+def test_single_numbers_and_rows_of_zeros_have_the_direction_zero():
+    params = [torch.tensor(2.0, requires_grad=True), torch.zeros(2, 2, requires_grad=True)]
+    assert o.filter_direction(params, torch.Generator().manual_seed(0)).abs().tolist() == [0] * 5
+
+
+def test_steepest_directions_of_huge_and_tiny_gradients_have_size_one():
+    for size in (1e200, 1e-200, 5e-324):
+        assert o.steepest_direction([size, -size]).tolist() == pytest.approx([-0.5 ** 0.5, 0.5 ** 0.5])
 
 
 @given(st.integers(0, 30))
