@@ -758,7 +758,8 @@ def test_a_folder_that_is_not_as_registered_is_named_and_neither_used_nor_touche
     act, sentence = HARM[harm]
     act(scans / "images")
     left = sorted(p.name for p in (scans / "images").iterdir())
-    with pytest.raises(data.DataError, match=f"images.*png {sentence}.*or take it away to work with the stand-in") as bad:
+    whole = f"images.*png {sentence}.*or take it away to work with the stand-in"
+    with pytest.raises(data.DataError, match=whole) as bad:
         data.load("busi")
     assert "\n" not in str(bad.value) and sorted(p.name for p in (scans / "images").iterdir()) == left
 
@@ -771,7 +772,8 @@ def test_what_a_desktop_leaves_in_a_folder_is_passed_over(scans):
 
 def test_a_set_that_nobody_publishes_says_so_where_it_is_not_here(scans, monkeypatch):
     monkeypatch.delenv("DLBOOK_DATA")
-    why = r"BUSI_256/images/\*.png is not on this machine, and nobody publishes it in this form; put it into \$DLBOOK_DATA"
+    why = (r"BUSI_256/images/\*.png is not on this machine, and nobody publishes it in this form; "
+           r"put it into \$DLBOOK_DATA")
     with pytest.raises(data.Unreachable, match=why):
         data.fetch("busi")
     with pytest.warns(data.StandInWarning, match=why):
@@ -860,8 +862,8 @@ def test_photographs_are_decoded_shuffled_with_their_labels_and_kept(photographs
     first = data.load("cifar10_jpeg")
     for split, n in ((first.train, 3), (first.test, 2)):
         assert split.x.shape == (2 * n, 32, 32, 3) and split.x.dtype == torch.uint8
-        found = sorted((kind, round(x[..., 0].float().mean().item() / 40)) for x, kind in zip(split.x, split.y.tolist()))
-        assert found == [(kind, i) for kind in (0, 1) for i in range(n)]
+        number = (split.x[..., 0].float().mean((1, 2)) / 40).round().int().tolist()
+        assert sorted(zip(split.y.tolist(), number)) == [(kind, i) for kind in (0, 1) for i in range(n)]
         assert torch.equal(split.x[..., 1].float().mean((1, 2)) > 100, split.y == 1)
     assert first.train.y.tolist() not in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
     monkeypatch.setattr(data, "_decoded", None)
@@ -877,8 +879,8 @@ def flipped(path: Path) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))    # size and time show nothing: the CRC does
 
 
-@pytest.mark.parametrize("harm", [flipped, lambda p: p.write_bytes(p.read_bytes()[:3000]), lambda p: p.write_bytes(b"x"),
-                                  lambda p: p.unlink(), lambda p: np.savez(p.open("wb"), x=np.zeros(3))])
+@pytest.mark.parametrize("harm", [flipped, lambda p: p.write_bytes(p.read_bytes()[:3000]),
+                                  lambda p: p.write_bytes(b"x"), lambda p: p.unlink(), lambda p: np.savez(p.open("wb"), x=np.zeros(3))])
 def test_decoded_pictures_that_were_damaged_are_decoded_again(photographs, own_cache, harm):
     photographs()
     first = data.load("cifar10_jpeg")
@@ -912,6 +914,7 @@ def test_a_disk_that_is_full_costs_the_decoded_pictures_only(photographs, own_ca
     assert data.load("cifar10_jpeg").is_real and list((own_cache / "decoded").iterdir()) == []
 
 
+NOISE = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
 ODD = {
     "link": (("train/cat/9.jpg", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, b""), "a link or a device"),
     "way out": (("../../train/cat/9.jpg", {}, jpeg(shot("train", "cat", 0))), "no picture of a known class"),
@@ -919,8 +922,7 @@ ODD = {
     "unknown class": (("train/emu/9.jpg", {}, jpeg(shot("train", "cat", 0))), "no picture of a known class"),
     "other file": (("train/cat/run.py", {}, b"x"), "no picture of a known class"),
     "no picture": (("train/cat/9.jpg", {}, b"not a picture"), "no JPEG of 32 by 32 pixels"),
-    "cut picture": (("train/cat/9.jpg", {}, jpeg(np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8))[:900]),
-                    "no JPEG of 32 by 32 pixels"),
+    "cut picture": (("train/cat/9.jpg", {}, jpeg(NOISE)[:900]), "no JPEG of 32 by 32 pixels"),
     "another form": (("train/cat/9.jpg", {}, jpeg(shot("train", "cat", 0), "PNG")), "no JPEG of 32 by 32 pixels"),
     "too long": (("train/cat/9.jpg", {}, jpeg(shot("train", "cat", 0)) + bytes(100_000)), "no JPEG of 32 by 32 pixels"),
     "another size": (("train/cat/9.jpg", {}, jpeg(np.zeros((32, 40, 3), np.uint8))), "no JPEG of 32 by 32 pixels"),
@@ -983,7 +985,8 @@ def test_quotation_marks_and_words_like_na_are_text(tmp_path, monkeypatch):
     sms = filed("sms_spam", tmp_path, monkeypatch, b'ham\tNA\nspam\t"so\nham\tnull"\n').frame
     assert sms.to_dict("list") == {"text": ["NA", '"so', 'null"'], "label": [0, 1, 0]}
     sst2 = filed("sst2", tmp_path, monkeypatch, b'None\t1\n"a\t0\n', b"nan\t0\n", b"b\t1\n").frame
-    assert sst2["text"].tolist() == ["None", '"a', "nan", "b"] and sst2["part"].tolist() == ["train", "train", "dev", "test"]
+    assert sst2["text"].tolist() == ["None", '"a', "nan", "b"]
+    assert sst2["part"].tolist() == ["train", "train", "dev", "test"]
 
 
 def test_news_join_title_and_description_and_lose_the_backslash(tmp_path, monkeypatch):
@@ -1033,7 +1036,8 @@ def test_the_real_series_have_every_month_and_lack_two_days(real):
 @with_real_data
 def test_the_real_beats_have_140_samples_and_a_whole_number_for_a_class(real):
     beats = data.load("ecg5000").frame
-    assert pd.api.types.is_integer_dtype(beats["class"]) and set(beats.columns) == {"class", *(f"t{i}" for i in range(140))}
+    assert pd.api.types.is_integer_dtype(beats["class"])
+    assert set(beats.columns) == {"class", *(f"t{i}" for i in range(140))}
     assert beats.drop(columns="class").to_numpy().dtype == float and beats["t0"].iloc[0] == pytest.approx(-0.11252183)
 
 
@@ -1066,7 +1070,8 @@ def test_the_real_slices_come_in_their_order_with_membrane_as_0(real):
 def test_the_real_slices_pair_image_and_label_of_one_number(file):
     kind, number = re.fullmatch(r"isbi2012_membrane/train/(image|label)/(\d+)\.png", file.path).groups()
     place = data.REGISTRY["membrane"].files.index(file)
-    assert place == int(number) + 30 * (kind == "label") and file.urls[0].endswith(f"/membrane/train/{kind}/{number}.png")
+    assert place == int(number) + 30 * (kind == "label")
+    assert file.urls[0].endswith(f"/membrane/train/{kind}/{number}.png")
 
 
 @with_real_data
@@ -1192,7 +1197,8 @@ def test_drawn_shapes_have_the_form_of_photographs_and_both_kinds_of_colour():
 
 def test_drawn_series_keep_their_calendar_and_their_rhythm():
     monthly = stand_in("airline").frame.set_index("Month")["Passengers"]
-    assert monthly.index[[0, -1]].strftime("%Y-%m").tolist() == ["1949-01", "1960-12"] and monthly.iloc[-12:].min() > 300
+    assert monthly.index[[0, -1]].strftime("%Y-%m").tolist() == ["1949-01", "1960-12"]
+    assert monthly.iloc[-12:].min() > 300
     nights = stand_in("melbourne_minima").frame.set_index("Date")["Temp"]
     seasons = nights.groupby(nights.index.month).mean()
     assert seasons[1] > seasons[7] + 5 and nights.autocorr(1) > 0.7 and pd.Timestamp("1984-12-31") not in nights.index
@@ -1203,7 +1209,8 @@ def test_drawn_series_keep_their_calendar_and_their_rhythm():
 def test_drawn_beats_can_be_told_apart():
     beats = stand_in("ecg5000").frame
     means = beats.groupby("class").mean()
-    assert (np.abs(means.loc[1] - means.loc[2])).max() > 0.5 and list(beats.columns[1:]) == [f"t{i}" for i in range(140)]
+    assert np.abs(means.loc[1] - means.loc[2]).max() > 0.5
+    assert list(beats.columns[1:]) == [f"t{i}" for i in range(140)]
 
 
 def test_composed_sentences_hold_no_symbol_and_their_words_show_the_label():
@@ -1221,9 +1228,9 @@ def test_composed_sentences_hold_no_symbol_and_their_words_show_the_label():
 def test_composed_captions_say_the_same_in_three_languages():
     frame = stand_in("multi30k").frame
     assert set(frame["part"]) == {"train", "val", "test"}
-    for english, german, french in (("A child", "Ein Kind", "Un enfant"), ("sees", "sieht", "voit"),
-                                    ("a red flower", "eine rote Blume", "une fleur rouge"), ("snow", "Schnee", "neige")):
-        said = [frame[column].str.contains(words) for column, words in zip(("en", "de", "fr"), (english, german, french))]
+    for words in (("A child", "Ein Kind", "Un enfant"), ("sees", "sieht", "voit"), ("snow", "Schnee", "neige"),
+                  ("a red flower", "eine rote Blume", "une fleur rouge")):
+        said = [frame[column].str.contains(word) for column, word in zip(("en", "de", "fr"), words)]
         assert said[0].any() and said[0].equals(said[1]) and said[0].equals(said[2])
 
 
@@ -1259,7 +1266,8 @@ def test_what_holds_no_weights_is_one_sentence(tmp_path, body):
 # ---- the registry and the command
 
 def test_importing_the_module_imports_nothing_heavy():
-    code = "import sys, dlbook.data; print([m for m in ('torch', 'pandas', 'sklearn', 'PIL', 'scipy') if m in sys.modules])"
+    heavy = "'torch', 'pandas', 'sklearn', 'PIL', 'scipy'"
+    code = f"import sys, dlbook.data; print([m for m in ({heavy}) if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
@@ -1294,7 +1302,6 @@ def test_the_command_fetches_and_verifies(web, tiny, own_cache):
 
 def test_the_command_fetches_all_but_what_nobody_publishes_and_names_that(web, tiny, own_cache, monkeypatch):
     tiny(web.mirror(good))
-    monkeypatch.setenv("DLBOOK_DATA", str(own_cache.parent))     # else the command takes the folder beside the book
     monkeypatch.setattr(data, "REGISTRY", {name: data.REGISTRY[name] for name in ("busi", "tiny")})
     result = dlbook("fetch")
     assert result.exit_code == 0 and left_in(own_cache) == {"tiny.csv": BODY}
@@ -1302,8 +1309,7 @@ def test_the_command_fetches_all_but_what_nobody_publishes_and_names_that(web, t
     assert dlbook("verify").exit_code == 0 and dlbook("verify", "busi").exit_code == 1
 
 
-def test_the_command_says_of_a_set_that_was_named_that_nobody_publishes_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path))
+def test_the_command_says_of_a_set_that_was_named_that_nobody_publishes_it():
     assert "nobody publishes it in this form" in str(dlbook("fetch", "busi").exception)
 
 
