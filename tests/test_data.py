@@ -1302,6 +1302,7 @@ def test_the_command_fetches_and_verifies(web, tiny, own_cache):
 
 def test_the_command_fetches_all_but_what_nobody_publishes_and_names_that(web, tiny, own_cache, monkeypatch):
     tiny(web.mirror(good))
+    monkeypatch.setenv("DLBOOK_DATA", str(own_cache.parent))     # else the command takes the folder beside the book
     monkeypatch.setattr(data, "REGISTRY", {name: data.REGISTRY[name] for name in ("busi", "tiny")})
     result = dlbook("fetch")
     assert result.exit_code == 0 and left_in(own_cache) == {"tiny.csv": BODY}
@@ -1309,7 +1310,8 @@ def test_the_command_fetches_all_but_what_nobody_publishes_and_names_that(web, t
     assert dlbook("verify").exit_code == 0 and dlbook("verify", "busi").exit_code == 1
 
 
-def test_the_command_says_of_a_set_that_was_named_that_nobody_publishes_it():
+def test_the_command_says_of_a_set_that_was_named_that_nobody_publishes_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLBOOK_DATA", str(tmp_path))
     assert "nobody publishes it in this form" in str(dlbook("fetch", "busi").exception)
 
 

@@ -62,11 +62,15 @@ def page(text: str, name: str, links: dict[str, str] | None = None) -> str:
         text = pattern.sub(replacement, text)
     text = EQUATION.sub(r'<span id="\g<id>" class="equation">\g<math></mrow>\g<note></annotation></semantics></math>'
                         r'<span class="equation-number">(\g<number>)</span>', text)
-    text = LISTING.sub(_listing, lean.INLINE.sub(lean.inline, text))
+    text = LISTING.sub(_listing, lean.FORMULA.sub(_inline, text))
     root = "../" * name.count("/") or "./"
     kind = "index" if name == "index.html" else "page"
     text = text.replace("<html ", f'<html data-root="{root}" data-kind="{kind}" ', 1)
     return TABLE.sub(lambda match: accessible(match[0]), text).replace(FOOT, _foot(root, links or {}) + FOOT)
+
+
+def _inline(found: re.Match[str]) -> str:
+    return lean.formula(found) if found["display"] == "inline" else found[0]
 
 
 def _listing(found: re.Match[str]) -> str:
