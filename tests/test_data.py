@@ -879,8 +879,8 @@ def flipped(path: Path) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))    # size and time show nothing: the CRC does
 
 
-@pytest.mark.parametrize("harm", [flipped, lambda p: p.write_bytes(p.read_bytes()[:3000]),
-                                  lambda p: p.write_bytes(b"x"), lambda p: p.unlink(), lambda p: np.savez(p.open("wb"), x=np.zeros(3))])
+@pytest.mark.parametrize("harm", [flipped, lambda p: p.write_bytes(p.read_bytes()[:3000]), lambda p: p.write_bytes(b"x"),
+                                  lambda p: p.unlink(), lambda p: np.savez(p.open("wb"), x=np.zeros(3))])
 def test_decoded_pictures_that_were_damaged_are_decoded_again(photographs, own_cache, harm):
     photographs()
     first = data.load("cifar10_jpeg")
